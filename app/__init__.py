@@ -1,0 +1,1 @@
+"""Who sees it: settings, composition root, database, worker, webhooks, pages, command line."""

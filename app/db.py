@@ -1,0 +1,168 @@
+"""The one door to PostgreSQL: an engine whose every transaction belongs to one tenant, and the checkpointer's pools.
+
+Promises: whatever account the address names, queries run as the role `countersign_app`, which owns nothing, so forced
+row-level security holds; the tenant is set inside the transaction and gone with it; leaving a block commits it, an
+error rolls it back. Refuses a session without a tenant, and a tenant whose name could mean something to PostgreSQL.
+
+https://www.postgresql.org/docs/current/ddl-rowsecurity.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import URL, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.errors import DatabaseError
+from app.naming import check_tenant
+
+APPLICATION_ROLE: Final = "countersign_app"
+"""The role that every query of the application runs as. Migrations create it and grant it what it needs."""
+
+CONNECT_TIMEOUT_S: Final = 10
+CHECKPOINT_POOL_SIZE: Final = 4
+
+
+class Database:
+    """Sessions for one database, for the life of one event loop.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`, any libpq parameter after `?`.
+        pool_size: connections kept open for sessions; as many again may be opened for a moment.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self._url = parse_url(url)
+        self._engine: AsyncEngine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,  # a restarted server costs one new connection instead of one failed job
+            connect_args={"options": _options(), "connect_timeout": CONNECT_TIMEOUT_S},
+        )
+        self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
+        self._checkpoint_pools: dict[str, AsyncConnectionPool[AsyncConnection[dict[str, Any]]]] = {}
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: str) -> AsyncIterator[AsyncSession]:
+        """One transaction in which exactly this tenant's rows exist; committed at the end of the block.
+
+        Rows of tenant `*` can be read too, where a table has any.
+
+        Raises:
+            DatabaseError: no connection could be made; nothing was done.
+        """
+        check_tenant(tenant_id)
+        async with self._sessions() as session, session.begin():
+            try:
+                await session.connection()
+            except (SQLAlchemyError, OSError) as error:
+                raise unreachable(self._url, error) from error
+            # Local to the transaction, so a pooled connection never carries a tenant to its next user.
+            await session.exec(_SET_TENANT, params={"tenant": tenant_id})  # type: ignore[call-overload]
+            yield session
+
+    async def checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:
+        """The tenant's own connections for LangGraph's `AsyncPostgresSaver`, which commits by itself.
+
+        They are in autocommit with rows as dictionaries and without prepared statements, as the saver asks
+        (https://reference.langchain.com/python/langgraph.checkpoint.postgres), and carry the tenant from their start,
+        so that row-level security holds outside of our transactions too. Opened at the first call, closed by `close`.
+        """
+        check_tenant(tenant_id)
+        async with self._opening:
+            if tenant_id not in self._checkpoint_pools:
+                self._checkpoint_pools[tenant_id] = await self._open_checkpoint_pool(tenant_id)
+            return self._checkpoint_pools[tenant_id]
+
+    async def _open_checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:
+        arguments: dict[str, Any] = {
+            "autocommit": True,
+            "prepare_threshold": 0,
+            "row_factory": dict_row,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": _options(tenant_id),
+        }
+        pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
+            psycopg_url(self._url),
+            connection_class=AsyncConnection[dict[str, Any]],
+            min_size=1,
+            max_size=CHECKPOINT_POOL_SIZE,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            timeout=CONNECT_TIMEOUT_S,
+            kwargs=arguments,
+        )
+        try:
+            # One connection of its own first: a pool keeps trying until its time is over, and says less in the end.
+            await (await AsyncConnection.connect(psycopg_url(self._url), **arguments)).close()
+            await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+        except (PoolTimeout, OperationalError) as error:
+            await pool.close()
+            raise unreachable(self._url, error) from error
+        return pool
+
+    async def close(self) -> None:
+        """Close every connection. The object cannot be used afterwards."""
+        for pool in self._checkpoint_pools.values():
+            await pool.close()
+        self._checkpoint_pools.clear()
+        await self._engine.dispose()
+
+
+_SET_TENANT: Final = text("SELECT set_config('countersign.tenant', :tenant, true)")
+
+
+def parse_url(url: str) -> URL:
+    """The address in SQLAlchemy's form, for psycopg.
+
+    Raises:
+        DatabaseError: it is not the address of a PostgreSQL database.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseError(
+            f"a database address that cannot be read, of {len(url)} characters; "
+            "write it as postgresql://user:password@host:5432/database"
+        ) from error
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise DatabaseError(
+            f"a database address for {parsed.get_backend_name()!r}; "
+            "write the address of a PostgreSQL as postgresql://user:password@host:5432/database"
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def psycopg_url(url: URL) -> str:
+    """The same address as libpq reads it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def unreachable(url: URL, error: BaseException) -> DatabaseError:
+    """One clear line about a database that did not answer; the password is left out."""
+    cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
+    lines = str(cause).strip().splitlines() or [type(error).__name__]
+    address = url.set(drivername="postgresql").render_as_string(hide_password=True)
+    return DatabaseError(
+        f"the database at {address!r} cannot be used: {lines[0].strip()}; "
+        "check COUNTERSIGN_DATABASE_URL, and that `countersign migrate` ran"
+    )
+
+
+def _options(tenant_id: str | None = None) -> str:
+    settings: Mapping[str, str] = {"role": APPLICATION_ROLE} | (
+        {"countersign.tenant": tenant_id} if tenant_id is not None else {}
+    )
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

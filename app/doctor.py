@@ -1,0 +1,217 @@
+"""Says what is configured, what is missing and what to do next, by looking and asking, never by changing anything.
+
+Promises: one check fails alone, the others are still made; no secret is shown; vendors are asked with calls that
+have no effect. An embedded database that was never made is reported as such instead of being made.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
+from app.database_checks import database_findings
+from app.errors import AppError
+from app.findings import Check, State, note, ok, wrong
+from app.settings import Environment, Provider, Settings, load_master_key
+from app.storage import locate
+from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskSettings
+from connectors.claude.client import ClaudeAdapter
+from connectors.errors import ConnectorError
+from connectors.stripe.probe import Grant
+from connectors.zendesk.probe import Access
+from connectors.zendesk.probe import probe as probe_zendesk
+from policies.errors import PolicyPackageError
+from policies.parse import parse_policy
+
+__all__ = ["Check", "State", "examine"]
+
+Clock = Callable[[], datetime]
+
+SHIPPED_POLICY: Final = "refunds.yaml"
+
+
+def examine(settings: Settings, *, now: Clock) -> list[Check]:
+    """Every check, in the order in which to repair."""
+    checks = [ok("environment", f"{settings.environment.value}, data in {str(settings.data_dir)!r}")]
+    checks += [*_master_key(settings), *_database(settings), *_web(settings), *_models(settings)]
+    if not settings.tenants:
+        checks.append(
+            note("tenants", "none is configured", "try `countersign demo`, or configure one as docs/settings.md says")
+        )
+    for name, tenant in sorted(settings.tenants.items()):
+        checks += _tenant(name, tenant, settings, now)
+    return checks
+
+
+def _master_key(settings: Settings) -> Iterator[Check]:
+    path = settings.data_dir / "master.key"
+    if settings.master_key is None and not path.exists():
+        yield note("master key", f"will be made in {str(path)!r} at the first start", "back it up once it is there")
+        return
+    try:
+        load_master_key(settings)
+    except AppError as error:
+        yield wrong("master key", str(error), "")
+        return
+    if settings.master_key is not None:
+        yield ok("master key", "from the settings")
+    elif settings.environment is Environment.PROD:
+        yield note("master key", f"in the file {str(path)!r}", "in production, keep it in your secret store instead")
+    else:
+        yield ok("master key", f"in the file {str(path)!r}")
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    if settings.database_url is None:
+        if settings.environment is Environment.PROD:
+            yield wrong("database", "the embedded server, which trusts its socket", "set COUNTERSIGN_DATABASE_URL")
+        if not (settings.data_dir / "pg" / "PG_VERSION").exists():
+            yield note("database", "embedded, not made yet", "`countersign migrate` makes it, any other start too")
+            return
+    try:
+        with locate(settings) as storage:
+            yield from database_findings(storage)
+    except AppError as error:
+        yield wrong("database", str(error), "")
+
+
+def _web(settings: Settings) -> Iterator[Check]:
+    place = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                yield note("web", f"{place} is in use", "fine if `countersign serve` runs; else set COUNTERSIGN_PORT")
+            else:
+                yield wrong("web", f"{place} cannot be used: {error.strerror}", "correct COUNTERSIGN_HOST and _PORT")
+            return
+    yield ok("web", f"{place} is free")
+    if settings.public_url is None and settings.tenants and settings.environment is not Environment.DEV:
+        yield note("web", "no public address", "set COUNTERSIGN_PUBLIC_URL; webhooks are sent there")
+
+
+def _models(settings: Settings) -> Iterator[Check]:
+    models = settings.models
+    if models.provider is Provider.LOCAL:
+        yield ok("models", "local: no network, no key")
+        return
+    assert models.api_key is not None
+    try:
+        with ClaudeAdapter(
+            models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s
+        ) as claude:
+            known = claude.probe()
+    except ConnectorError as error:
+        yield wrong("models", f"claude: {error}", "check COUNTERSIGN_MODELS__API_KEY")
+        return
+    absent = sorted({models.triage, models.plan, models.draft} - set(known))
+    if absent:
+        yield wrong("models", f"claude: the key may not use {', '.join(absent)}", f"choose among {', '.join(known)}")
+    else:
+        yield ok("models", "claude: the key works and may use the models")
+
+
+def _tenant(name: str, tenant: TenantSettings, settings: Settings, now: Clock) -> Iterator[Check]:
+    if tenant.zendesk is None:
+        yield wrong(f"{name} zendesk", "not configured", f"set tenants.{name}.zendesk; see docs/settings.md")
+    else:
+        yield from _zendesk(name, tenant.zendesk, now)
+    if tenant.stripe is None:
+        yield wrong(f"{name} stripe", "not configured", f"set tenants.{name}.stripe; see docs/settings.md")
+    else:
+        yield from _stripe(name, tenant.stripe, settings.environment)
+    if tenant.orders is None:
+        yield note(f"{name} orders", "not configured: order facts are unknown", f"set tenants.{name}.orders if you can")
+    else:
+        yield from _orders(name, tenant.orders)
+    yield _policy(name, tenant.policy)
+
+
+def _zendesk(name: str, settings: ZendeskSettings, now: Clock) -> Iterator[Check]:
+    subject = f"{name} zendesk"
+    if not settings.webhook_secrets:
+        yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
+    if settings.token is not None:
+        yield note(subject, "an API token, which ends on 2027-04-30", "make an OAuth client and set client_id")
+    try:
+        found = probe_zendesk(zendesk_adapter(settings, now=now), now=now())
+    except ConnectorError as error:
+        yield wrong(subject, str(error), "check subdomain, credentials and network")
+        return
+    denied = [f"{one.name} (scope {one.scope})" for one in found.capabilities if one.access is Access.DENIED]
+    unknown = [one.name for one in found.capabilities if one.access is Access.UNKNOWN]
+    if denied:
+        yield wrong(subject, f"acts as {found.bot.name!r} without {', '.join(denied)}", "widen the client's scopes")
+    elif unknown:
+        yield note(subject, f"acts as {found.bot.name!r}; no clear answer on {', '.join(unknown)}", "ask again later")
+    else:
+        yield ok(subject, f"acts as {found.bot.name!r} with every scope it needs")
+    if not found.is_admin:
+        yield wrong(subject, f"{found.bot.name!r} is no admin, so lost webhooks are not found", "make it one")
+
+
+def _stripe(name: str, settings: StripeSettings, environment: Environment) -> Iterator[Check]:
+    subject = f"{name} stripe"
+    if not settings.webhook_secrets:
+        yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
+    try:
+        found = stripe_adapter(settings).probe()
+    except ConnectorError as error:
+        yield wrong(subject, str(error), "check api_key and network")
+        return
+    missing = [need.permission or need.name for need in found.missing]
+    unknown = [need.name for need in found.needs if need.grant is Grant.UNKNOWN]
+    if missing:
+        yield wrong(subject, f"the key may not: {', '.join(missing)}", "widen the restricted key")
+    elif unknown:
+        yield note(subject, f"no clear answer on: {', '.join(unknown)}", "ask again later")
+    else:
+        yield ok(subject, f"the key has every permission it needs, API version {found.api_version}")
+    if not found.is_restricted:
+        yield note(subject, "a secret key, which may do everything", "make a restricted key (rk_...) instead")
+    if found.is_live and environment is not Environment.PROD:
+        yield wrong(subject, f"a live key in environment {environment.value!r}", "use a test key here")
+    if not found.is_live and environment is Environment.PROD and settings.base_url is None:
+        yield wrong(subject, "a test key in environment 'prod'", "use a live key here")
+
+
+def _orders(name: str, settings: OrdersSettings) -> Iterator[Check]:
+    subject = f"{name} orders"
+    adapter = orders_adapter(settings)
+    if adapter is None:
+        yield ok(subject, "from a mapping of Stripe metadata and Zendesk fields")
+        return
+    try:
+        with adapter:
+            adapter.probe()
+    except ConnectorError as error:
+        yield wrong(subject, str(error), "check base_url, token and network")
+        return
+    yield ok(subject, f"the service at {settings.base_url!r} answers")
+
+
+def _policy(name: str, policy: str) -> Check:
+    subject = f"{name} policy"
+    try:
+        if policy == "shipped":
+            text, label = files("policies").joinpath("library", SHIPPED_POLICY).read_text("utf-8"), SHIPPED_POLICY
+        else:
+            text, label = Path(policy).read_text("utf-8"), policy
+        parsed = parse_policy(text, name=label)
+    except (OSError, UnicodeDecodeError) as error:
+        return wrong(subject, f"the file {policy!r} cannot be read: {error}", f"correct tenants.{name}.policy")
+    except PolicyPackageError as error:
+        problems = str(error).splitlines()
+        return wrong(
+            subject, f"{len(problems)} problems, first: {problems[0]}", f"run `countersign policy check {policy}`"
+        )
+    return ok(subject, f"{label}, {len(parsed.rules)} rules, {parsed.content_hash[:12]}")

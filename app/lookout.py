@@ -1,0 +1,127 @@
+"""The look-out: what is due or was left behind, found in our own tables and enqueued again.
+
+Effects whose hold is over or whose end is unknown; runs whose wait is over; events nobody took up; runs that a dead
+worker left. And, less often, the sweep of Zendesk's export and the comparison with Stripe.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from connectors.errors import AccessDenied, ConnectorError
+from graph.intake.sweep import sweep
+from graph.queue import enqueue_effects, enqueue_stripe, enqueue_tickets
+from graph.runtime import Runtime
+from graph.settlement.due import due_effects
+from graph.settlement.reconcile import reconcile
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY: Final = timedelta(seconds=60)
+RECONCILE_EVERY: Final = timedelta(minutes=5)
+RECONCILE_OVERLAP: Final = timedelta(hours=26)
+LIMIT: Final = 200
+
+_TICKETS: Final = text(
+    """
+    SELECT ticket_id FROM run
+     WHERE tenant_id = :tenant_id AND state = 'waiting' AND wait_until <= :now
+    UNION
+    SELECT run.ticket_id FROM run
+      LEFT JOIN ticket_lease USING (tenant_id, ticket_id)
+     WHERE run.tenant_id = :tenant_id AND run.state = 'running'
+       AND coalesce(ticket_lease.expires_at, '-infinity') < clock_timestamp()
+    UNION
+    SELECT run.ticket_id FROM run
+      JOIN approval ON approval.tenant_id = run.tenant_id AND approval.approval_id = run.waits_on ->> 0
+     WHERE run.tenant_id = :tenant_id AND run.state = 'waiting' AND run.wait_for = 'review'
+       AND approval.state <> 'pending'
+    UNION
+    SELECT run.ticket_id FROM run
+     WHERE run.tenant_id = :tenant_id AND run.state = 'waiting' AND run.wait_for = 'settlement'
+       AND NOT EXISTS (
+         SELECT 1 FROM effect
+          WHERE effect.tenant_id = run.tenant_id AND effect.run_id = run.run_id
+            AND effect.state IN ('held', 'sending', 'unknown'))
+    UNION
+    SELECT ticket_id FROM inbox_event
+     WHERE tenant_id = :tenant_id AND disposition = 'pending' AND ticket_id IS NOT NULL AND received_at <= :overdue
+    LIMIT 200
+    """,
+)
+_STRIPE_EVENTS: Final = text(
+    """
+    SELECT event_id FROM inbox_event
+     WHERE tenant_id = :tenant_id AND disposition = 'pending' AND source = 'stripe' AND received_at <= :overdue
+     LIMIT 200
+    """,
+)
+_PACE: Final = text(
+    """
+    INSERT INTO pace (tenant_id, task, done_at) VALUES (:tenant_id, :task, :now)
+    ON CONFLICT (tenant_id, task) DO UPDATE SET done_at = excluded.done_at WHERE pace.done_at <= :not_since
+    RETURNING task
+    """,
+)
+OVERDUE: Final = timedelta(seconds=5)
+"""An event that no job took up for so long: its job was lost, or its worker."""
+
+
+async def look_out(runtime: Runtime, tenant_id: str) -> None:
+    """One look. Cheap where there is nothing to do."""
+    now = runtime.now()
+    values = {"tenant_id": tenant_id, "now": now, "overdue": now - OVERDUE}
+    async with runtime.sessions(tenant_id) as session:
+        effects = await due_effects(session, tenant_id, now=now, limit=LIMIT)
+        await enqueue_effects(session, tenant_id, effects)
+        tickets = list((await session.execute(_TICKETS, values)).scalars())
+        await enqueue_tickets(session, tenant_id, tickets, once=True)
+        events = list((await session.execute(_STRIPE_EVENTS, values)).scalars())
+        await enqueue_stripe(session, tenant_id, events)
+        sweeps = await _is_time(session, tenant_id, "sweep", now, SWEEP_EVERY)
+        reconciles = await _is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
+    if sweeps:
+        await _sweep(runtime, tenant_id)
+    if reconciles:
+        await _reconcile(runtime, tenant_id, now)
+
+
+async def _is_time(session: AsyncSession, tenant_id: str, task: str, now: datetime, every: timedelta) -> bool:
+    """Whether this process is the one to do it now: the row of the task goes to one of them."""
+    values = {"tenant_id": tenant_id, "task": task, "now": now, "not_since": now - every}
+    return (await session.execute(_PACE, values)).scalar_one_or_none() is not None
+
+
+async def _sweep(runtime: Runtime, tenant_id: str) -> None:
+    try:
+        found = await sweep(runtime, tenant_id)
+    except AccessDenied as error:
+        log.warning("tickets whose webhook was lost cannot be found: %s", error)
+    except ConnectorError as error:
+        log.info("the sweep comes back later: %s", error)
+    else:
+        if found:
+            log.info("found %d tickets whose webhook was lost", found)
+
+
+async def _reconcile(runtime: Runtime, tenant_id: str, now: datetime) -> None:
+    stripe = runtime.tenant(tenant_id).stripe
+    try:
+        drift = await reconcile(
+            runtime.sessions,
+            tenant_id,
+            refunds_since=stripe.refunds_since,
+            since=now - RECONCILE_OVERLAP,
+            now=runtime.now,
+            new_id=runtime.new_id,
+        )
+    except ConnectorError as error:
+        log.info("the comparison with Stripe comes back later: %s", error)
+        return
+    if not drift.is_clean:
+        log.error("our books and Stripe's differ: %s", drift)

@@ -1,0 +1,96 @@
+"""Commands that keep a process running: the web server, a worker, the sandbox. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commanding import Commanding
+
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; the setting where left out.")]
+
+
+def serve(ctx: typer.Context, port: Port = None) -> None:
+    """The web process: webhooks, pages and API."""
+    import uvicorn
+
+    from app.listening import listen
+    from app.web.app import create_app
+
+    commanding = _commanding(ctx)
+    settings = commanding.settings
+    _log(settings.log_level)
+    listener = listen(settings.host, settings.port if port is None else port)
+    app = create_app(settings, commanding.storage.app_url)
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, loop="uvloop", http="httptools")
+    print(f"listening on http://{settings.host}:{listener.getsockname()[1]}", file=sys.stderr)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def worker(ctx: typer.Context) -> None:
+    """Advance tickets; start as many as you like."""
+    from app.runtime import open_advancer
+    from app.setup import publish_initial_policies
+    from app.worker import Worker
+
+    commanding = _commanding(ctx)
+    settings = commanding.settings
+    _log(settings.log_level)
+    storage = commanding.storage
+
+    async def work() -> None:
+        async with open_advancer(settings, storage) as (advancer, database):
+            await publish_initial_policies(database, settings, advancer.runtime.now)
+            print(f"worker {advancer.runtime.worker_id} is ready", file=sys.stderr)
+            await Worker(advancer, database, settings, storage.app_url, asyncio.Event()).run()
+
+    asyncio.run(work())
+
+
+def sandbox(
+    ctx: typer.Context,
+    world: Annotated[Path | None, typer.Option(help="A scenario file whose world and tickets are loaded.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the doubles.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="A file of faults to arm.")] = None,
+    seed: Annotated[int, typer.Option(help="Ids and faults follow from it.")] = 0,
+) -> None:
+    """The vendors' doubles alone: Zendesk, Stripe, the shop's orders and Claude's Messages API on one port."""
+    from urllib.parse import urlsplit
+
+    from app.listening import free_port
+    from app.sandboxed import Ports, load_world, read_fault_file, run_sandbox, sandbox_tenant, write_settings
+    from app.settings import SANDBOX_FILE, load_settings
+
+    commanding = _commanding(ctx)
+    settings = commanding.settings
+    if not (settings.data_dir / SANDBOX_FILE).exists():
+        write_settings(settings.data_dir, Ports(port or free_port(), settings.port))
+        settings = load_settings()
+    _log(settings.log_level)
+    tenant = sandbox_tenant(settings)
+    assert tenant.stripe is not None
+    configured = urlsplit(tenant.stripe.base_url or "").port or 0
+    armed = read_fault_file(faults) if faults is not None else ()
+
+    def ready(url: str) -> None:
+        print(f"sandbox on {url}", file=sys.stderr, flush=True)
+        if world is not None:
+            load_world(url, world)
+
+    run_sandbox(settings, port=configured if port is None else port, seed=seed, faults=armed, ready=ready)
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _commanding(ctx: typer.Context) -> Commanding:
+    assert isinstance(ctx.obj, Commanding)
+    return ctx.obj

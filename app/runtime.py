@@ -1,0 +1,157 @@
+"""The composition root: settings in, a worker's or a web process's working parts out. The only place that knows them all.
+
+Business time is the machine's clock, except beside a sandbox, whose clock the doubles and every process of the data
+folder share. Nothing is sent while parts are put together.
+"""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
+from app.db import Database
+from app.errors import SettingsError
+from app.settings import SANDBOX_FILE, Environment, Provider, Settings, load_master_key, machine_clock
+from app.storage import Storage
+from app.tenants import TenantSettings
+from connectors.claude.client import ClaudeAdapter
+from connectors.sandbox.clock import SandboxClock
+from graph.build import build
+from graph.models.claude import ClaudeModel
+from graph.models.embedding import Embedder, load_embedder
+from graph.models.gateway import Gateway
+from graph.models.local.model import load_local_model
+from graph.runs.advance import Advancer
+from graph.runtime import Runtime, Tenant
+from graph.vault import Vault
+
+CLOCK_FILE: Final = "clock.json"
+MASTER_KEY_ID: Final = "primary"
+CHECKPOINT_MODULES: Final = None
+"""No type of ours is in a checkpoint, so none may be brought to life from one."""
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id, such as `run_0b5c...`."""
+    return f"{prefix}_{uuid.uuid4().hex}"
+
+
+def new_key() -> str:
+    """A fresh idempotency key: random, as Stripe recommends. https://docs.stripe.com/api/idempotent_requests ."""
+    return str(uuid.uuid4())
+
+
+def business_clock(settings: Settings) -> Callable[[], datetime]:
+    """The clock of this installation: the sandbox's where one belongs to the data folder, else the machine's."""
+    if settings.environment is not Environment.PROD and (settings.data_dir / SANDBOX_FILE).exists():
+        return sandbox_clock(settings.data_dir).now
+    return machine_clock
+
+
+def sandbox_clock(data_dir: Path) -> SandboxClock:
+    """The clock that a sandbox and all processes of its data folder share."""
+    return SandboxClock(data_dir / CLOCK_FILE)
+
+
+def vault_of(settings: Settings) -> Vault:
+    """What seals personal data here."""
+    return Vault({MASTER_KEY_ID: load_master_key(settings)}, MASTER_KEY_ID)
+
+
+def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], datetime]) -> Tenant:
+    """A tenant's adapters.
+
+    Raises:
+        SettingsError: the tenant lacks Zendesk or Stripe.
+    """
+    if settings.zendesk is None or settings.stripe is None:
+        raise SettingsError(
+            [
+                f"tenant {tenant_id!r} needs both zendesk and stripe to work tickets; `countersign doctor` says what is missing"
+            ]
+        )
+    zendesk, stripe, orders = settings.zendesk, settings.stripe, settings.orders
+    return Tenant(
+        tenant_id=tenant_id,
+        zendesk=zendesk_adapter(zendesk, now=now),
+        stripe=stripe_adapter(stripe),
+        orders=orders_adapter(orders) if orders is not None else None,
+        order_mapping=orders.mapping if orders is not None else None,
+        credentials={
+            "zendesk": f"oauth client {zendesk.client_id}" if zendesk.client_id else f"api token of {zendesk.email}",
+            "stripe": f"key {stripe.api_key.get_secret_value()[:8]}...",
+            "orders": "bearer token",
+        },
+        shop_name=settings.brand or settings.title or tenant_id,
+        currency=settings.currency or "usd",
+        review_group_id=zendesk.review_group_id,
+        segments=dict(settings.segments),
+        default_segment=settings.default_segment,
+    )
+
+
+def gateway_of(settings: Settings, embedder: Embedder) -> Gateway:
+    """The models by role, as the settings name them."""
+    local = load_local_model(embedder)
+    models = settings.models
+    if models.provider is Provider.LOCAL:
+        return Gateway(local, None)
+    assert models.api_key is not None
+    adapter = ClaudeAdapter(models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s)
+    return Gateway(local, ClaudeModel(adapter, triage_model=models.triage, choose_model=models.plan))
+
+
+@asynccontextmanager
+async def open_advancer(
+    settings: Settings,
+    storage: Storage,
+    *,
+    pool_size: int = 10,
+) -> AsyncIterator[tuple[Advancer, Database]]:
+    """What a worker works with, for the life of its event loop. Loads the embedding model, which takes some seconds.
+
+    Raises:
+        SettingsError: no tenant is configured, or one lacks a connector.
+        DatabaseError: the database cannot be reached.
+    """
+    if not settings.tenants:
+        raise SettingsError(["no tenant is configured; see docs/settings.md, or run `countersign demo`"])
+    now = business_clock(settings)
+    tenants = {name: tenant_of(name, tenant, now) for name, tenant in settings.tenants.items()}
+    embedder = load_embedder(threads=settings.models.threads)
+    database = Database(storage.app_url, pool_size=pool_size)
+    try:
+        savers = await _savers(database, tenants)
+        runtime = Runtime(
+            sessions=database.tenant,
+            now=now,
+            new_id=new_id,
+            new_key=new_key,
+            vault=vault_of(settings),
+            tenant=tenants.__getitem__,
+            gateway=gateway_of(settings, embedder),
+            embed=embedder.embed,
+            worker_id=f"{socket.gethostname()}/{uuid.uuid4().hex[:8]}",
+            lease_s=settings.worker.lease_s,
+        )
+        machines = {name: build(runtime, saver) for name, saver in savers.items()}
+        yield Advancer(runtime, machines), database
+    finally:
+        await database.close()
+
+
+async def _savers(database: Database, tenants: Mapping[str, Tenant]) -> dict[str, AsyncPostgresSaver]:
+    serializer = JsonPlusSerializer(allowed_msgpack_modules=CHECKPOINT_MODULES)
+    return {
+        name: AsyncPostgresSaver(await database.checkpoint_pool(name), serde=serializer)
+        for name in tenants
+    }

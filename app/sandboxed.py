@@ -1,0 +1,170 @@
+"""A data folder with a sandbox beside it: its settings file, its credentials, and the doubles' own process.
+
+The file `sandbox.toml` names the sandbox's tenant like any other one, so that `serve`, `worker` and every other command
+of the same data folder work with it by configuration alone. Its credentials are random and good for the sandbox only.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.errors import UsageError
+from app.runtime import sandbox_clock
+from app.settings import SANDBOX_FILE, Settings
+from app.tenants import TenantSettings
+from connectors.sandbox.composition import SandboxConfig, serve_sandbox
+from connectors.sandbox.control import SandboxControl
+from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.world.reading import read_faults, read_setting
+
+TENANT: Final = "demo"
+SHOP: Final = "Larkspur Goods"
+SUBDOMAIN: Final = "larkspur"
+CLIENT: Final = "countersign"
+STRIPE_PERMISSIONS: Final = frozenset(
+    {
+        "charge_write",
+        "customer_read",
+        "dispute_read",
+        "payment_intent_write",
+        "radar_early_fraud_warning_read",
+        "subscription_write",
+    }
+)
+"""What the sandbox's restricted key may do: no more than the agent needs."""
+BOT_EMAIL: Final = "countersign@larkspur-goods.example"
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two servers of a sandboxed folder listen, on loopback."""
+
+    sandbox: int
+    web: int
+
+
+def write_settings(data_dir: Path, ports: Ports) -> Path:
+    """Write `sandbox.toml` with fresh credentials, readable by its owner only."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    address = f"http://{LOOPBACK}:{ports.sandbox}"
+    path = data_dir / SANDBOX_FILE
+    text = f"""# Written by `countersign demo` or `countersign sandbox`. These credentials open the local sandbox and nothing else.
+host = "{LOOPBACK}"
+port = {ports.web}
+
+[tenants.{TENANT}]
+title = "{SHOP}"
+brand = "{SHOP}"
+currency = "usd"
+policy = "shipped"
+
+[tenants.{TENANT}.zendesk]
+subdomain = "{SUBDOMAIN}"
+base_url = "{address}"
+client_id = "{CLIENT}"
+client_secret = "{secrets.token_urlsafe(24)}"
+webhook_secrets = ["{secrets.token_urlsafe(24)}"]
+
+[tenants.{TENANT}.stripe]
+api_key = "rk_test_{secrets.token_hex(16)}"
+base_url = "{address}"
+webhook_secrets = ["whsec_{secrets.token_hex(16)}"]
+
+[tenants.{TENANT}.orders]
+base_url = "{address}"
+token = "{secrets.token_urlsafe(24)}"
+"""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def sandbox_tenant(settings: Settings) -> TenantSettings:
+    """The tenant that the sandbox stands in for.
+
+    Raises:
+        UsageError: this data folder has none.
+    """
+    tenant = settings.tenants.get(TENANT)
+    if tenant is None or tenant.zendesk is None or tenant.stripe is None or tenant.orders is None:
+        raise UsageError(f"no sandbox is set up in {str(settings.data_dir)!r}; `countersign demo` sets one up")
+    return tenant
+
+
+def config_of(settings: Settings, *, seed: int) -> SandboxConfig:
+    """What the doubles accept and where their webhooks go, from the same settings that the product reads."""
+    tenant = sandbox_tenant(settings)
+    zendesk, stripe, orders = tenant.zendesk, tenant.stripe, tenant.orders
+    assert zendesk is not None
+    assert stripe is not None
+    assert orders is not None
+    assert zendesk.client_id is not None
+    assert zendesk.client_secret is not None
+    assert orders.token is not None
+    web = f"http://{LOOPBACK}:{settings.port}/webhooks"
+    return SandboxConfig(
+        stripe_keys={stripe.api_key.get_secret_value(): STRIPE_PERMISSIONS},
+        stripe_webhook_secret=stripe.webhook_secrets[0].get_secret_value(),
+        zendesk_subdomain=zendesk.subdomain,
+        zendesk_oauth_clients={zendesk.client_id: (zendesk.client_secret.get_secret_value(), BOT_EMAIL)},
+        zendesk_webhook_secret=zendesk.webhook_secrets[0].get_secret_value(),
+        orders_token=orders.token.get_secret_value(),
+        claude_keys=frozenset({"sandbox"}),
+        stripe_webhook_url=f"{web}/stripe/{TENANT}",
+        zendesk_webhook_url=f"{web}/zendesk/{TENANT}",
+        seed=seed,
+    )
+
+
+def run_sandbox(
+    settings: Settings,
+    *,
+    port: int,
+    seed: int,
+    faults: tuple[Fault, ...] = (),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the doubles until stopped.
+
+    Raises:
+        ConfigurationError: the port is in use.
+    """
+    clock = sandbox_clock(settings.data_dir)
+    config = config_of(settings, seed=seed)
+    serve_sandbox(config, port=port, clock=clock, faults=Faults(faults, seed=seed), ready=ready)
+
+
+def read_fault_file(path: Path) -> tuple[Fault, ...]:
+    """The faults of a file.
+
+    Raises:
+        WorldError: it cannot be read; every problem with its line.
+    """
+    return read_faults(path)
+
+
+def load_world(url: str, path: Path) -> None:
+    """Load a scenario file once the sandbox at `url` answers; its tickets arrive and webhooks fire.
+
+    Runs in a thread, because the sandbox serves in the one that calls.
+
+    Raises:
+        WorldError: the file cannot be read; every problem with its line.
+    """
+    setting = read_setting(path)
+
+    def load() -> None:
+        with SandboxControl(url) as control:
+            while not control.healthy():
+                time.sleep(0.05)
+            control.load(setting)
+
+    threading.Thread(target=load, name="world", daemon=True).start()

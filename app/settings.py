@@ -1,0 +1,309 @@
+"""Settings: every value that may differ between two installations, read once, checked whole, then passed as arguments.
+
+Promises: frozen values; unknown keys are refused by name with the nearest one that exists; no secret has a default or
+shows itself when printed; every problem is one line. This is the only module that reads the environment, and it does so
+only in `load_settings`. Where a value comes from, the first that has it:
+
+1. the environment: `COUNTERSIGN_PORT`, and `__` between levels: `COUNTERSIGN_TENANTS__ACME__STRIPE__API_KEY`
+2. the TOML file that `COUNTERSIGN_CONFIG` names
+3. `sandbox.toml` in the data folder, which `countersign demo` and `countersign sandbox` write; never in production
+4. the default
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.errors import DatabaseError, SettingsError
+from app.naming import check_tenant
+from app.problems import explain, nearest
+from app.tenants import FROZEN, Address, TenantSettings
+
+PREFIX: Final = "COUNTERSIGN_"
+CONFIG_VARIABLE: Final = "COUNTERSIGN_CONFIG"
+"""Names the TOML file. Not a setting: it cannot stand in the file that it names."""
+
+SANDBOX_FILE: Final = "sandbox.toml"
+MASTER_KEY_BYTES: Final = 32
+
+
+class Environment(StrEnum):
+    """What is at stake here."""
+
+    DEV = "dev"
+    STAGE = "stage"
+    PROD = "prod"
+
+
+class Provider(StrEnum):
+    """Who understands tickets and writes replies."""
+
+    LOCAL = "local"
+    CLAUDE = "claude"
+
+
+class ModelSettings(BaseModel):
+    """Which models are asked. Model names: https://platform.claude.com/docs/en/about-claude/models/overview."""
+
+    model_config = FROZEN
+
+    provider: Provider = Field(default=Provider.LOCAL, description="`local` needs no network and no key; or `claude`")
+    api_key: SecretStr | None = Field(default=None, description="Anthropic API key; needed by provider claude")
+    base_url: Address | None = Field(
+        default=None, description="another address than Anthropic's", examples=["http://127.0.0.1:9900"]
+    )
+    triage: str = Field(default="claude-haiku-5-5", description="model that understands the ticket")
+    plan: str = Field(default="claude-sonnet-5-5", description="model that plans where the case is ambiguous")
+    draft: str = Field(default="claude-sonnet-5-5", description="model that writes replies and notes")
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="seconds until a call counts as lost")
+    threads: int | None = Field(default=None, ge=1, le=64, description="cores the local model may use; none means all")
+
+    @model_validator(mode="after")
+    def _key_for_claude(self) -> Self:
+        if self.provider is Provider.CLAUDE and self.api_key is None:
+            raise ValueError("provider claude needs api_key")
+        return self
+
+
+class WorkerSettings(BaseModel):
+    """How a worker process works."""
+
+    model_config = FROZEN
+
+    lease_s: float = Field(default=30.0, ge=1, le=600, description="seconds a worker holds a ticket without renewing")
+    poll_s: float = Field(default=1.0, gt=0, le=60, description="seconds between looks for due work")
+    concurrency: int = Field(default=4, ge=1, le=64, description="tickets that one process advances at a time")
+
+
+def _tenant_names(tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
+    for name in tenants:
+        try:
+            check_tenant(name)
+        except DatabaseError as error:
+            raise ValueError(str(error)) from error
+    return tenants
+
+
+class Settings(BaseSettings):
+    """Everything. Made by `load_settings`, or from plain values: constructing it reads nothing."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True, env_prefix=PREFIX
+    )
+
+    environment: Environment = Field(default=Environment.DEV, description="what is at stake: dev, stage or prod")
+    data_dir: Path = Field(
+        default=Path(".countersign"),
+        description="folder of everything embedded (database, keys); two folders are two installations",
+        examples=["/var/lib/countersign"],
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL 15 or newer with pgvector; none means the embedded server",
+        examples=["postgresql://countersign:...@db.example:5432/countersign"],
+    )
+    database_admin_url: SecretStr | None = Field(
+        default=None,
+        description="the same database for migrations, as the account that owns the tables; none means database_url",
+        examples=["postgresql://owner:...@db.example:5432/countersign"],
+    )
+    host: str = Field(default="127.0.0.1", description="address the web server listens on", examples=["10.0.0.5"])
+    port: int = Field(default=8080, ge=0, le=65535, description="port the web server listens on; 0 takes a free one")
+    public_url: Address | None = Field(
+        default=None, description="address under which others reach the web server", examples=["https://cs.example"]
+    )
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="32 bytes in base64 that seal personal data; none means the file master.key in data_dir",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+    models: ModelSettings = Field(default_factory=ModelSettings, description="models")
+    worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
+    tenants: Annotated[dict[str, TenantSettings], AfterValidator(_tenant_names)] = Field(
+        default_factory=dict, description="the tenants by name"
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("master_key")
+    @classmethod
+    def _whole_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            decode_key(value.get_secret_value())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: `load_settings` has merged the sources already."""
+        return (init_settings,)
+
+
+class _Variables(EnvSettingsSource):
+    """The environment as nested values. Text stays text: only what looks like a list or a table is read as JSON.
+
+    Read as JSON, a secret made of digits would become a number.
+    """
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401, ARG002
+        if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise SettingsError(
+                [f'{PREFIX}{field_name.upper()}... is not valid JSON ({error}); write lists as ["a", "b"]']
+            ) from error
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: with one line for each problem.
+    """
+    variables = _from_environment()
+    config_path = os.environ.get(CONFIG_VARIABLE)
+    config = _from_file(Path(config_path).expanduser(), required=True) if config_path else {}
+    given = _merged(config, variables)
+    folder = Path(str(given.get("data_dir", ".countersign"))).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError([f"the data folder {str(folder)!r} is not a folder; set {PREFIX}DATA_DIR to one"])
+    sandbox_path = folder / SANDBOX_FILE
+    sandbox = _from_file(sandbox_path, required=False)
+    if sandbox and given.get("environment") == Environment.PROD:
+        raise SettingsError(
+            [f"{str(sandbox_path)!r} belongs to a demo and environment is 'prod'; remove it or use another data_dir"]
+        )
+    try:
+        return Settings(**_merged(sandbox, given))
+    except ValidationError as error:
+        raise SettingsError(explain(error, Settings)) from error
+
+
+def load_master_key(settings: Settings) -> bytes:
+    """The installation's master key; created in the data folder at the first use, readable by its owner only.
+
+    Raises:
+        SettingsError: the file cannot be read or written, is open to others, or holds no key.
+    """
+    if settings.master_key is not None:
+        return decode_key(settings.master_key.get_secret_value())
+    path = settings.data_dir / "master.key"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_key(path)
+        if path.stat().st_mode & 0o077:
+            raise SettingsError([f"the master key {str(path)!r} is open to others; run `chmod 600` on it"])
+        return decode_key(path.read_text())
+    except OSError as error:
+        raise SettingsError(
+            [f"the master key {str(path)!r} cannot be used: {error.strerror}; choose a data_dir you may write to"]
+        ) from error
+    except ValueError as error:
+        raise SettingsError(
+            [f"the master key {str(path)!r} is damaged: {error}; restore it from your backup"]
+        ) from error
+
+
+def machine_clock() -> datetime:
+    """The machine's clock, aware and in UTC: business time wherever no sandbox sets another."""
+    return datetime.now(UTC)
+
+
+def decode_key(text: str) -> bytes:
+    """The bytes of a master key.
+
+    Raises:
+        ValueError: it is not 32 bytes in base64.
+    """
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error as error:
+        raise ValueError("is not base64; make one with `openssl rand -base64 32`") from error
+    if len(key) != MASTER_KEY_BYTES:
+        raise ValueError(f"has {len(key)} bytes instead of 32; make one with `openssl rand -base64 32`")
+    return key
+
+
+def _write_key(path: Path) -> None:
+    """Written beside its place and linked, so that of two processes one wins and both read a whole key."""
+    scratch = path.with_name(f".master.key.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(base64.b64encode(os.urandom(MASTER_KEY_BYTES)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass  # the other process was first; its key holds
+    finally:
+        scratch.unlink()
+
+
+def _from_environment() -> dict[str, Any]:
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields] + [CONFIG_VARIABLE]
+    problems = [
+        f"unknown setting {name!r} in the environment; {nearest(name, known)}"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name.partition("__")[0] not in known
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return dict(_Variables(Settings, env_nested_delimiter="__", env_ignore_empty=True)())
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if not required:
+            return {}
+        raise SettingsError([f"no settings file at {str(path)!r}; correct {CONFIG_VARIABLE} or unset it"]) from error
+    except OSError as error:
+        raise SettingsError([f"the settings file {str(path)!r} cannot be read: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            [f"the settings file {str(path)!r} is not valid TOML: {error}; correct that place"]
+        ) from error
+
+
+def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, table by table; where both have a value, the upper one's."""
+    result = dict(lower)
+    for key, value in upper.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

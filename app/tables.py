@@ -1,0 +1,30 @@
+"""Every table of ours in one place: importing this module fills SQLModel's metadata. It defines none itself."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+from sqlmodel import SQLModel
+
+import app.models
+import graph.audit.models
+import graph.intake.models
+import graph.rulebook
+import graph.runs.models
+import graph.settlement.models
+import kb.models
+
+OWNERS = (
+    app.models,
+    graph.audit.models,
+    graph.intake.models,
+    graph.rulebook,
+    graph.runs.models,
+    graph.settlement.models,
+    kb.models,
+)
+"""The modules that define tables."""
+
+
+def metadata() -> MetaData:
+    """The tables as the code sees them."""
+    return SQLModel.metadata

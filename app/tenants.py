@@ -1,0 +1,140 @@
+"""What has to be known about one tenant: its vendors, its credentials, its policy. Values only; nothing is read here.
+
+Promises: frozen; unknown keys are refused; no secret has a default or shows itself when printed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from connectors.orders.metadata import OrderMapping
+
+FROZEN: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+"""Of every group: frozen, no unknown keys, and no value in an error, because the value may be a secret."""
+
+
+def _plain_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with https:// or http://")
+    return value.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_plain_address)]
+"""An address without a slash at its end."""
+
+
+class ZendeskSettings(BaseModel):
+    """One Zendesk account. Log in by OAuth client; an API token with its e-mail still works where one exists.
+
+    https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/
+    """
+
+    model_config = FROZEN
+
+    subdomain: str = Field(description="the account's name before .zendesk.com", examples=["acme"], min_length=1)
+    base_url: Address | None = Field(
+        default=None,
+        description="another address than https://{subdomain}.zendesk.com, such as the sandbox's",
+        examples=["http://127.0.0.1:9900"],
+    )
+    client_id: str | None = Field(default=None, description="OAuth client, confidential", examples=["countersign"])
+    client_secret: SecretStr | None = Field(default=None, description="the OAuth client's secret")
+    scope: str = Field(
+        default="read tickets:write",
+        description="scopes asked for, separated by blanks; audits and groups need the global `read`",
+        examples=["read write"],
+    )
+    email: str | None = Field(default=None, description="the API token's user (legacy)", examples=["bot@example.com"])
+    token: SecretStr | None = Field(default=None, description="API token (legacy; ends on 2027-04-30)")
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="signing secrets of the webhooks; a second one while you rotate", examples=['["..."]']
+    )
+    review_group_id: int | None = Field(
+        default=None, description="group that gets what people must do", examples=[360001234567]
+    )
+    brand_ids: tuple[int, ...] = Field(
+        default=(), description="only tickets of these brands; none means all", examples=["[360001111111]"]
+    )
+    timeout_s: float = Field(default=20.0, gt=0, le=120, description="seconds until a call counts as lost")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        by_client = self.client_id is not None and self.client_secret is not None
+        by_token = self.email is not None and self.token is not None
+        if by_client == by_token:
+            raise ValueError("needs either client_id and client_secret, or email and token")
+        return self
+
+
+class StripeSettings(BaseModel):
+    """One Stripe account. A restricted key is enough: https://docs.stripe.com/keys/restricted-api-keys."""
+
+    model_config = FROZEN
+
+    api_key: SecretStr = Field(description="restricted key rk_..., or a secret key sk_...")
+    base_url: Address | None = Field(
+        default=None,
+        description="another address than Stripe's, such as the sandbox's",
+        examples=["http://127.0.0.1:9900"],
+    )
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(), description="signing secrets of the webhook endpoint; a second one while you rotate"
+    )
+    account: str | None = Field(
+        default=None, description="connected account to act for (Stripe Connect)", examples=["acct_123"]
+    )
+    timeout_s: float = Field(default=30.0, gt=0, le=120, description="seconds until a call counts as lost")
+
+
+class OrdersSettings(BaseModel):
+    """Where orders are known: the shop's own service, a mapping of vendor fields, or both (the service first)."""
+
+    model_config = FROZEN
+
+    base_url: Address | None = Field(
+        default=None, description="the shop's orders service", examples=["https://shop.example"]
+    )
+    token: SecretStr | None = Field(default=None, description="bearer token of the orders service")
+    mapping: OrderMapping | None = Field(
+        default=None, description="which Stripe metadata and Zendesk fields hold facts of an order"
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds until a call counts as lost")
+
+    @model_validator(mode="after")
+    def _some_source(self) -> Self:
+        if (self.base_url is None) != (self.token is None):
+            raise ValueError("needs base_url and token together")
+        if self.base_url is None and self.mapping is None:
+            raise ValueError("needs base_url and token, or a mapping")
+        return self
+
+
+class TenantSettings(BaseModel):
+    """One installation's customer."""
+
+    model_config = FROZEN
+
+    title: str = Field(default="", description="name shown to people", examples=["Acme Shop"])
+    zendesk: ZendeskSettings | None = Field(default=None, description="the support side")
+    stripe: StripeSettings | None = Field(default=None, description="the money side")
+    orders: OrdersSettings | None = Field(default=None, description="the shop side; without it order facts are unknown")
+    policy: str = Field(
+        default="shipped",
+        description="`shipped`, or the path of a policy file; used until a version is published",
+        examples=["policies/acme.yaml"],
+    )
+    brand: str = Field(default="", description="the shop's name as replies sign it", examples=["Acme"])
+    currency: str | None = Field(
+        default=None,
+        pattern="^[a-z]{3}$",
+        description="currency of amounts customers write without one",
+        examples=["usd"],
+    )
+    segments: dict[str, str] = Field(
+        default_factory=dict,
+        description="segment of customers by a tag of their Zendesk user",
+        examples=['{"gold_member": "vip"}'],
+    )
+    default_segment: str = Field(default="standard", description="segment of customers without such a tag")

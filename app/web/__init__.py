@@ -1,0 +1,1 @@
+"""What the web process serves: webhooks, pages, the API."""

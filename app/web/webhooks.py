@@ -1,0 +1,190 @@
+"""The door for webhooks: check the signature over the raw body, store once, answer 2xx. Nothing else happens here.
+
+Any 2xx is an acknowledgement to Zendesk and to Stripe, so it leaves only after the insert is committed. What cannot be
+trusted is 401 and leaves a security event; what is genuine and cannot be read is stored as parked, not lost.
+https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-request/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+
+from app.errors import DatabaseError
+from connectors.errors import SignatureError, WireError
+from connectors.stripe import signing as stripe_signing
+from connectors.zendesk import events as zendesk_events
+from connectors.zendesk import signing as zendesk_signing
+from graph.audit.log import append
+from graph.intake.models import Disposition
+from graph.intake.receive import Arrival, receive, refused_knock, stripe_arrival, zendesk_arrival
+from graph.queue import enqueue_stripe, enqueue_tickets
+from graph.runtime import Sessions
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""A ticket event carries the whole comment; Zendesk's longest is some 64 kB, so this is generous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Signing secrets of one tenant, several while one is being replaced."""
+
+    zendesk: tuple[str, ...]
+    stripe: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the door works with."""
+
+    sessions: Sessions
+    secrets: Mapping[str, Secrets]
+    now: Callable[[], datetime]
+    new_id: Callable[[str], str]
+
+
+class _Refusal(Exception):  # noqa: N818 - an answer on its way out
+    """An answer other than 2xx, with the sentence for whoever reads the sender's log."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def routes(door: Door) -> APIRouter:
+    """The webhook routes."""
+    router = APIRouter()
+
+    @router.post("/webhooks/zendesk/{tenant_id}", status_code=HTTPStatus.ACCEPTED)
+    async def zendesk(tenant_id: str, request: Request) -> Response:
+        return await _answer(door, tenant_id, request, _zendesk)
+
+    @router.post("/webhooks/stripe/{tenant_id}", status_code=HTTPStatus.ACCEPTED)
+    async def stripe(tenant_id: str, request: Request) -> Response:
+        return await _answer(door, tenant_id, request, _stripe)
+
+    return router
+
+
+_Read = Callable[[Door, str, bytes, Mapping[str, str]], Arrival]
+
+
+async def _answer(door: Door, tenant_id: str, request: Request, read: _Read) -> Response:
+    try:
+        if tenant_id not in door.secrets:
+            raise _Refusal(HTTPStatus.NOT_FOUND, f"no tenant {tenant_id[:64]!r} here: check the webhook's address")
+        raw = await _body(request)
+        arrival = await _verified(door, tenant_id, request, raw, read)
+        return await _store(door, tenant_id, arrival)
+    except _Refusal as refusal:
+        return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+
+
+def _retry(status: HTTPStatus) -> dict[str, str] | None:
+    """Zendesk and Stripe try a 503 again; Zendesk only with a Retry-After below a minute."""
+    return {"Retry-After": "10"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+
+
+async def _body(request: Request) -> bytes:
+    """The raw body, read no further than the limit."""
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > MAX_BODY_BYTES:
+            raise _Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body is longer than {MAX_BODY_BYTES} bytes: no webhook of ours is that long",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _verified(door: Door, tenant_id: str, request: Request, raw: bytes, read: _Read) -> Arrival:
+    try:
+        return read(door, tenant_id, raw, request.headers)
+    except SignatureError as error:
+        address = request.client.host if request.client else "unknown"
+        await _record_knock(door, tenant_id, request.url.path.split("/")[2], address, str(error))
+        raise _Refusal(HTTPStatus.UNAUTHORIZED, str(error)) from error
+
+
+def _zendesk(door: Door, tenant_id: str, raw: bytes, headers: Mapping[str, str]) -> Arrival:
+    zendesk_signing.verify(
+        raw,
+        signature=headers.get(zendesk_signing.SIGNATURE_HEADER),
+        timestamp=headers.get(zendesk_signing.TIMESTAMP_HEADER),
+        secrets=door.secrets[tenant_id].zendesk,
+        now=door.now(),
+    )
+    try:
+        return zendesk_arrival(zendesk_events.parse(raw))
+    except WireError as error:
+        return _parked("zendesk", raw, error)
+
+
+def _stripe(door: Door, tenant_id: str, raw: bytes, headers: Mapping[str, str]) -> Arrival:
+    try:
+        event = stripe_signing.verify(
+            raw,
+            headers.get("stripe-signature"),
+            secrets=door.secrets[tenant_id].stripe,
+            now=door.now(),
+        )
+    except WireError as error:
+        return _parked("stripe", raw, error)
+    return stripe_arrival(event)
+
+
+def _parked(source: str, raw: bytes, error: WireError) -> Arrival:
+    """Genuine and not readable: kept by its digest, so that somebody can look, and acknowledged, since a retry is no use."""
+    return Arrival(
+        source=source,
+        event_id=f"unreadable:{hashlib.sha256(raw).hexdigest()}",
+        kind="unreadable",
+        details={"bytes": len(raw), "error": str(error)},
+        disposition=Disposition.PARKED,
+        reason="unreadable",
+    )
+
+
+async def _store(door: Door, tenant_id: str, arrival: Arrival) -> Response:
+    try:
+        async with door.sessions(tenant_id) as session:
+            received = await receive(session, tenant_id, arrival, now=door.now())
+            if arrival.disposition is Disposition.PENDING:
+                # A repeated delivery wakes the ticket again, too: its first job may have been lost.
+                if arrival.ticket_id is not None:
+                    await enqueue_tickets(session, tenant_id, [arrival.ticket_id])
+                else:
+                    await enqueue_stripe(session, tenant_id, [arrival.event_id])
+    except (DatabaseError, SQLAlchemyError) as error:
+        raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the event could not be stored: send it again") from error
+    return JSONResponse({"received": received.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED)
+
+
+async def _record_knock(door: Door, tenant_id: str, source: str, address: str, detail: str) -> None:
+    try:
+        async with door.sessions(tenant_id) as session:
+            kind = f"{source}_signature"
+            if await refused_knock(session, tenant_id, kind=kind, source_address=address, now=door.now()):
+                await append(
+                    session,
+                    tenant_id=tenant_id,
+                    at=door.now(),
+                    kind="security.bad_signature",
+                    actor="web",
+                    new_id=door.new_id,
+                    body={"source": source, "address": address, "detail": detail},
+                )
+    except (DatabaseError, SQLAlchemyError) as error:
+        raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the event could not be stored: send it again") from error

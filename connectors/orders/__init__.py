@@ -1,0 +1,1 @@
+"""The shop's orders over a small typed HTTP contract."""

@@ -1,0 +1,1 @@
+"""Zendesk's double: tickets, comments, users and webhooks with the vendor's semantics, in memory."""

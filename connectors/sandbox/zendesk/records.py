@@ -1,0 +1,156 @@
+"""What the double remembers: users, groups, macros, tickets with their comments and audits, webhooks.
+
+Plain records, changed only by `tickets.py` and `account.py` under the account's lock. Nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+JsonValue: TypeAlias = "bool | int | str | float | list[JsonValue] | dict[str, JsonValue] | None"
+Json: TypeAlias = dict[str, JsonValue]
+
+STAFF_ROLES: Final = frozenset({"admin", "agent"})
+
+
+def stamp(moment: datetime) -> str:
+    """The vendor's spelling of a time: UTC, whole seconds, `Z`. Two writes within one second look the same."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on a comment; its content is not kept. `size` is in bytes."""
+
+    file_name: str
+    content_type: str
+    size: int
+
+
+@dataclass(slots=True)
+class User:
+    """A person. `verified` says whether `email`, the only address kept, is verified."""
+
+    user_id: int
+    name: str
+    email: str | None
+    verified: bool
+    role: str
+    locale: str
+    external_id: str | None
+    phone: str | None
+    organization_id: int | None
+    tags: list[str]
+    created_at: datetime
+    suspended: bool = False
+    time_zone: str = "Europe/Dublin"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the person is an agent or an admin."""
+        return self.role in STAFF_ROLES
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A team of agents."""
+
+    group_id: int
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A prepared set of ticket actions."""
+
+    macro_id: int
+    title: str
+    actions: tuple[tuple[str, str], ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TicketField:
+    """A custom field of tickets."""
+
+    field_id: int
+    title: str
+    kind: str
+
+
+@dataclass(slots=True)
+class Comment:
+    """One comment. `flags` are the vendor's numbers for what is doubtful about it."""
+
+    comment_id: int
+    audit_id: int
+    author_id: int
+    body: str
+    html_body: str
+    public: bool
+    channel: str
+    created_at: datetime
+    flags: tuple[int, ...]
+    attachments: tuple[Attachment, ...]
+    custom: Json
+
+
+@dataclass(slots=True)
+class Audit:
+    """One update of a ticket and the metadata given with it."""
+
+    audit_id: int
+    author_id: int
+    created_at: datetime
+    custom: Json
+    channel: str
+    events: list[Json]
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A ticket's present state and its history. `changed_at` orders the export; `deleted` is the soft deletion."""
+
+    ticket_id: int
+    subject: str
+    description: str
+    requester_id: int
+    submitter_id: int
+    channel: str
+    created_at: datetime
+    updated_at: datetime
+    changed_at: datetime
+    status: str = "new"
+    priority: str | None = None
+    kind: str | None = None
+    group_id: int | None = None
+    assignee_id: int | None = None
+    brand_id: int | None = None
+    organization_id: int | None = None
+    external_id: str | None = None
+    followup_source_id: int | None = None
+    first_public: bool = True
+    deleted: bool = False
+    tags: list[str] = field(default_factory=list)
+    custom_fields: dict[int, JsonValue] = field(default_factory=dict)
+    email_cc_ids: list[int] = field(default_factory=list)
+    follower_ids: list[int] = field(default_factory=list)
+    followup_ids: list[int] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    audits: list[Audit] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Webhook:
+    """Where events go. `subscriptions` are event types, or `conditional_ticket_events` for one behind a trigger."""
+
+    webhook_id: str
+    name: str
+    endpoint: str
+    status: str
+    subscriptions: tuple[str, ...]
+    secret: str
+    created_at: datetime

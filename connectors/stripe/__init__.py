@@ -1,0 +1,1 @@
+"""Stripe, through the stripe SDK: charges, refunds, subscriptions, signatures."""

@@ -1,0 +1,1 @@
+"""Zendesk, through zenpy: tickets in, one update out, the cursor export, signatures."""

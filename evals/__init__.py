@@ -1,0 +1,1 @@
+"""How do we know: scenarios, scoring, harnesses and benchmarks."""

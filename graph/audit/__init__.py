@@ -1,0 +1,1 @@
+"""The append-only log, written in the transaction of the change it records."""

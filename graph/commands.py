@@ -1,0 +1,133 @@
+"""Commands of the graph package: `triage` and `redact`, JSON lines in and out.
+
+They need no database and no key. Every line of input gives a line of output; a line that cannot be read is named on
+standard error, the others go on, and the exit status is 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+INPUT = typer.Argument(help="JSON lines; '-' or nothing reads standard input", allow_dash=True)
+BAD_INPUT = 2
+
+
+class LineError(ValueError):
+    """A line of input that is not what the command reads."""
+
+
+def triage(
+    file: Annotated[Path, INPUT] = Path("-"),
+    provider: Annotated[str, typer.Option(help="'local' needs no key; 'claude' needs one")] = "local",
+    currency: Annotated[str, typer.Option(help="the shop's currency, in which a bare 44.50 is read")] = "usd",
+) -> None:
+    """Say what tickets ask for: lines of {"id", "subject", "body"} in, intents, claims and confidence out."""
+    if provider != "local":
+        _stop(f"provider {provider!r} is not configured for this command: use '--provider local'")
+    from graph.models.embedding import load_embedder
+    from graph.models.local.model import load_local_model
+    from policies.money import CURRENCIES
+
+    if currency not in CURRENCIES:
+        _stop(f"unknown currency {currency!r}: write a lower-case ISO 4217 code such as 'usd'")
+    model = load_local_model(load_embedder(), shop_currency=currency)
+
+    def answer(ticket: dict[str, Any]) -> dict[str, Any]:
+        from graph.models.wire import triage_as_json
+
+        understood = model.triage(_text(ticket, "subject"), _text(ticket, "body"))
+        return {"id": ticket.get("id"), **triage_as_json(understood)}
+
+    _each_line(file, answer)
+
+
+def redact(file: Annotated[Path, INPUT] = Path("-")) -> None:
+    """Take personal data out of texts: lines of {"id", "text"} in, the safe text and the places out.
+
+    A ticket's {"subject", "body"} is read as well: its text is the subject, an empty line and the body. An optional
+    {"known": {"names", "emails", "phones", "addresses"}} holds the requester's own data.
+    """
+    from graph.redaction.profile import KnownProfile
+    from graph.redaction.redact import RedactionError
+    from graph.redaction.redact import redact as redact_text
+
+    def answer(line: dict[str, Any]) -> dict[str, Any]:
+        known = line.get("known") or {}
+        if not isinstance(known, dict) or not known.keys() <= {"names", "emails", "phones", "addresses"}:
+            raise LineError("'known' is no object of names, emails, phones and addresses: give lists of strings")
+        try:
+            safe = redact_text(_whole_text(line), KnownProfile(**{name: tuple(known[name]) for name in known}))
+        except RedactionError as error:
+            raise LineError(str(error)) from error
+        events = [{"class": event.data_class.value, "start": event.start, "end": event.end} for event in safe.events]
+        return {"id": line.get("id"), "text": safe.text, "events": events}
+
+    _each_line(file, answer)
+
+
+def _whole_text(line: dict[str, Any]) -> str:
+    if "text" in line:
+        return _text(line, "text")
+    subject, body = _text(line, "subject"), _text(line, "body")
+    return f"{subject}\n\n{body}" if subject else body
+
+
+def _each_line(file: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    is_clean = True
+    for number, raw in _lines(file):
+        try:
+            written = json.dumps(answer(_object(raw)), ensure_ascii=False)
+        except LineError as error:
+            is_clean = False
+            print(f"line {number}: {error}", file=sys.stderr)
+        else:
+            print(written, flush=True)
+    if not is_clean:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        opened: AbstractContextManager[IO[bytes]] = (
+            nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb")
+        )
+    except OSError as error:
+        _stop(f"cannot read {str(file)!r} ({error.strerror}): give a file of JSON lines or '-'")
+    with opened as stream:
+        for number, raw in enumerate(stream, start=1):
+            if raw.strip():
+                yield number, raw
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise LineError(f"not UTF-8 at byte {error.start}: write the file in UTF-8") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise LineError(f"not JSON ({error}): write one object a line") from error
+    if not isinstance(value, dict):
+        raise LineError(f"{type(value).__name__!r} is no object: write one object a line")
+    return value
+
+
+def _text(line: dict[str, Any], name: str) -> str:
+    value = line.get(name)
+    if value is None and name != "text":
+        return ""
+    if not isinstance(value, str):
+        raise LineError(f"{name!r} holds {value!r}: give it a string")
+    # A lone surrogate is valid JSON and no text; it would break the output.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _stop(message: str) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(BAD_INPUT)

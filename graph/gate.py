@@ -1,0 +1,154 @@
+"""The gate that every call outside passes, reads included.
+
+It knows who calls (actor), with which credential, under which switch, scope and budget; it lets the call through or not,
+and keeps a record of its decision that the node writes into the log in its own transaction. A 401 or 403 makes the
+connector draft-only for the tenant, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from connectors.errors import AccessDenied, ConnectorError
+from graph.errors import BudgetExhausted, ToolSwitchedOff
+from graph.runtime import Runtime, Tenant
+from graph.settlement.models import ConnectorState
+from graph.settlement.switches import read_switch
+from policies.decision import RunBudget
+from policies.vocabulary import Tool
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What the gate decided about one call and how it went. Values are references, never personal data."""
+
+    tool: str
+    operation: str
+    reference: str
+    credential: str
+    decision: str
+    outcome: str
+    latency_ms: int
+    detail: str | None = None
+
+    def body(self) -> dict[str, object]:
+        """The record as the public part of an event."""
+        fields = ("tool", "operation", "reference", "credential", "decision", "outcome", "latency_ms", "detail")
+        return {name: value for name in fields if (value := getattr(self, name)) is not None}
+
+
+@dataclass(slots=True)
+class Gate:
+    """The gate of one step of one run. `records` grow with each call; `used` counts what earlier steps used."""
+
+    runtime: Runtime
+    tenant: Tenant
+    actor: str
+    budget: RunBudget
+    used_tool_calls: int = 0
+    records: list[CallRecord] = field(default_factory=list)
+    draft_only: set[str] = field(default_factory=set)
+
+    async def read(self, tool: Tool, operation: str, reference: str, call: Callable[[], Answer]) -> Answer:
+        """Make one blocking read in a thread.
+
+        Args:
+            tool: what switches and scopes name.
+            operation: the vendor's operation, for the log (`charges.list`).
+            reference: what it is about, an id and nothing personal.
+            call: the adapter's method, bound to its arguments.
+
+        Raises:
+            BudgetExhausted: the run may not call again.
+            ToolSwitchedOff: a kill switch stops the tool.
+            ConnectorError: what the adapter raised.
+        """
+        await self._admit(tool, operation, reference)
+        started = time.perf_counter()
+        try:
+            answer = await asyncio.to_thread(call)
+        except AccessDenied as error:
+            self._record(tool, operation, reference, "allowed", "access_denied", started, str(error))
+            await self._fall_back(tool, str(error))
+            raise
+        except ConnectorError as error:
+            self._record(tool, operation, reference, "allowed", type(error).__name__, started, str(error))
+            raise
+        self._record(tool, operation, reference, "allowed", "done", started)
+        return answer
+
+    async def _admit(self, tool: Tool, operation: str, reference: str) -> None:
+        limit = self.budget.tool_calls
+        used = self.used_tool_calls + len(self.records)
+        if limit is not None and used >= limit:
+            self._refuse(tool, operation, reference, "budget")
+            raise BudgetExhausted("tool calls", used, limit)
+        async with self.runtime.sessions(self.tenant.tenant_id) as session:
+            switch = await read_switch(session, self.tenant.tenant_id, tool.value)
+        if switch is not None:
+            self._refuse(tool, operation, reference, "switched_off")
+            raise ToolSwitchedOff(tool.value, switch.reason)
+
+    def _refuse(self, tool: Tool, operation: str, reference: str, why: str) -> None:
+        self.records.append(
+            CallRecord(tool.value, operation, reference, self._credential(tool), f"refused:{why}", "not_called", 0),
+        )
+
+    def _record(
+        self,
+        tool: Tool,
+        operation: str,
+        reference: str,
+        decision: str,
+        outcome: str,
+        started: float,
+        detail: str | None = None,
+    ) -> None:
+        latency_ms = round((time.perf_counter() - started) * 1000)
+        credential = self._credential(tool)
+        self.records.append(
+            CallRecord(tool.value, operation, reference, credential, decision, outcome, latency_ms, detail),
+        )
+
+    def _credential(self, tool: Tool) -> str:
+        return self.tenant.credentials.get(tool.value.split(".")[0], "none")
+
+    async def _fall_back(self, tool: Tool, reason: str) -> None:
+        connector = tool.value.split(".")[0]
+        self.draft_only.add(connector)
+        row = {
+            "tenant_id": self.tenant.tenant_id,
+            "connector": connector,
+            "is_draft_only": True,
+            "reason": reason,
+            "scopes": [],
+            "changed_at": self.runtime.now(),
+        }
+        changed = {name: row[name] for name in ("is_draft_only", "reason", "changed_at")}
+        statement = insert(ConnectorState).values(row)
+        async with self.runtime.sessions(self.tenant.tenant_id) as session:
+            await session.execute(
+                statement.on_conflict_do_update(index_elements=["tenant_id", "connector"], set_=changed),
+            )
+
+
+async def draft_only_connectors(runtime: Runtime, tenant_id: str) -> frozenset[str]:
+    """The connectors of the tenant that have fallen back to draft-only."""
+    async with runtime.sessions(tenant_id) as session:
+        rows = await session.execute(
+            select(col(ConnectorState.connector)).where(
+                col(ConnectorState.tenant_id) == tenant_id,
+                col(ConnectorState.is_draft_only).is_(True),
+            ),
+        )
+    return frozenset(rows.scalars())

@@ -1,0 +1,1 @@
+"""The model gateway and the models behind it. A model proposes; nothing here decides."""

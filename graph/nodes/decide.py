@@ -1,0 +1,102 @@
+"""decide: what the published policy answers for each candidate. Pure rules over facts; recorded with both hashes."""
+
+from __future__ import annotations
+
+from graph.casefile import Values, facts_for
+from graph.dossier import Dossier
+from graph.models.triage import Triage
+from graph.nodes.retrieve import Sections
+from graph.planning import Answer, Plan
+from graph.snapshot import Snapshot
+from graph.state import RunState
+from graph.step import Step, StepContext, hand_off
+from graph.verdicts import Decided, Verdicts, course
+from policies.evaluate import decide as decide_by_policy
+from policies.proposal import Candidate
+from policies.vocabulary import Reason
+
+
+async def decide(context: StepContext) -> Step:
+    """Plan x facts x policy version → verdicts, and where the run goes with them."""
+    plan = await context.load("plan", Plan)
+    for_a_person = next((item.needs_person for item in plan.items if item.needs_person is not None), None)
+    verdicts = await _verdicts(context, plan)
+    rows = [one.row() for one in verdicts.decided]
+    body: dict[str, object] = {"verdicts": [_logged(one) for one in verdicts.decided]}
+    if for_a_person is not None:
+        return _with(hand_off(for_a_person), verdicts, rows, body)
+    missing = sorted({one for item in plan.items for one in item.missing})
+    if missing:
+        asked = context.state.get("questions_asked", 0)
+        if asked >= context.policy.questions.max_questions:
+            return _with(hand_off(Reason.MISSING_DATA), verdicts, rows, body)
+        ask = Step("draft", RunState(asks=True, reason=None), body={"asks": [one.value for one in missing]})
+        return _with(ask, verdicts, rows, body)
+    if await _lacks_knowledge(context, plan):
+        return _with(hand_off(Reason.MISSING_DATA, note="no policy section answers this"), verdicts, rows, body)
+    led = course(verdicts)
+    body |= {"course": led.goto, "reason": led.reason.value if led.reason else None, "rule": led.rule}
+    update = RunState(reason=led.reason.value if led.reason else None, asks=False)
+    goto = "hand_off" if led.goto == "hand_off" else "draft"
+    return _with(Step(goto, update), verdicts, rows, body)
+
+
+def _with(step: Step, verdicts: Verdicts, rows: list[dict[str, object]], body: dict[str, object]) -> Step:
+    return Step(
+        goto=step.goto,
+        update=step.update,
+        artifacts={"verdicts": verdicts},
+        body={**body, **step.body},
+        run={"actions": rows},
+    )
+
+
+def _logged(one: Decided) -> dict[str, object]:
+    decision = one.decision
+    return {
+        **one.row(),
+        "input_hash": decision.input_hash,
+        "policy_hash": decision.policy_hash,
+        "approvers": list(decision.approvers),
+        "risk_score": decision.risk_score,
+        "rules": [
+            {"rule": match.rule, "effect": match.effect.value, "section": match.section, "certain": match.certain}
+            for match in decision.reasons
+        ],
+    }
+
+
+async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
+    snapshot = await context.load("snapshot", Snapshot)
+    triage = await context.load("triage", Triage)
+    dossier = await context.load("dossier", Dossier)
+    sections = await context.load("sections", Sections)
+    run: Values = {
+        "run.questions_asked": context.state.get("questions_asked", 0),
+        "run.tool_errors": sum(record.outcome != "done" for record in context.gate.records),
+        "run.retries": 0,
+        "run.missing_documents": 0 if sections.found else 1,
+    }
+
+    def decided(candidate: Candidate) -> Decided:
+        facts = facts_for(
+            candidate,
+            dossier,
+            triage,
+            channel=snapshot.channel,
+            brand=snapshot.brand,
+            run=run,
+            now=context.now,
+        )
+        return Decided(candidate, decide_by_policy(context.policy, facts, now=context.now))
+
+    return Verdicts(
+        tuple(decided(candidate) for item in plan.items if not item.missing for candidate in item.candidates)
+    )
+
+
+async def _lacks_knowledge(context: StepContext, plan: Plan) -> bool:
+    """Whether a question should be answered from policy and no section comes near it."""
+    if all(item.answer is not Answer.POLICY for item in plan.items):
+        return False
+    return not (await context.load("sections", Sections)).found

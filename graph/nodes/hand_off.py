@@ -1,0 +1,103 @@
+"""hand_off: give the ticket to a person with all that was found out, as an internal note. The customer sees nothing.
+
+The person never starts over: what was understood, the facts, the verdicts with their sections, the draft, what to do
+next. Where the note cannot be written the run ends all the same, and says so.
+"""
+
+from __future__ import annotations
+
+from connectors.errors import ConnectorError, VendorUnavailable
+from connectors.zendesk.update import NewComment, update_body
+from graph.dossier import Dossier
+from graph.drafting import Draft, draft_of, paragraphs
+from graph.errors import BudgetExhausted, ToolSwitchedOff
+from graph.models.triage import Triage
+from graph.nodes.answer import TAG, read_ticket
+from graph.nodes.retrieve import Sections
+from graph.note import Findings, note_text
+from graph.outgoing import Outgoing, put_out
+from graph.planning import Plan
+from graph.snapshot import Snapshot
+from graph.state import RunState
+from graph.step import Step, StepContext
+from graph.verdicts import Verdicts
+from policies.vocabulary import Mode, Outcome, Reason, Tool
+
+HANDED_OFF_TAG = "countersign_handoff"
+
+
+async def hand_off(context: StepContext) -> Step:
+    """What was found out → an internal note, asked for."""
+    reason = Reason(context.state.get("reason") or Reason.TOOL_ERROR.value)
+    ended = RunState(outcome=Outcome.HANDED_OFF.value, reason=reason.value)
+    findings = await _findings(context, reason)
+    if _is_shadow(findings.verdicts):
+        # A shadow run leaves no trace outside.
+        return Step("close", ended, body={"reason": reason.value, "shadow": True})
+    try:
+        ticket = await read_ticket(context)
+    except (VendorUnavailable, BudgetExhausted, ToolSwitchedOff, ConnectorError) as error:
+        if isinstance(error, VendorUnavailable) and context.context.give_up is None:
+            raise
+        return Step("close", ended, body={"reason": reason.value, "no_note": type(error).__name__})
+    if ticket.is_closed:
+        return Step("close", ended, body={"reason": reason.value, "no_note": "closed"})
+    subject_id = f"zendesk/user/{ticket.requester_id}"
+    text = note_text(findings)
+    outgoing = Outgoing(
+        step="hand_off",
+        tool=Tool.ZENDESK_UPDATE,
+        subject_id=subject_id,
+        body=lambda effect_id: update_body(
+            ticket,
+            marker=effect_id,
+            comment=NewComment(text, public=False),
+            add_tags=[TAG, HANDED_OFF_TAG, f"countersign_{reason.value}"],
+            status="open" if ticket.status == "new" else None,
+            group_id=context.tenant.review_group_id,
+        ),
+    )
+    return await put_out(context, outgoing, update=ended, body={"reason": reason.value})
+
+
+def _is_shadow(verdicts: Verdicts | None) -> bool:
+    return verdicts is not None and any(one.decision.mode is Mode.SHADOW for one in verdicts.decided)
+
+
+async def _findings(context: StepContext, reason: Reason) -> Findings:
+    """Whatever earlier nodes found; a run may be handed off at any point."""
+    state = context.state
+    snapshot = await context.load("snapshot", Snapshot) if state.get("snapshot") else None
+    triage = await context.load("triage", Triage) if state.get("triage") else None
+    dossier = await context.load("dossier", Dossier) if state.get("dossier") else None
+    sections = await context.load("sections", Sections) if state.get("sections") else None
+    plan = await context.load("plan", Plan) if state.get("plan") else None
+    verdicts = await context.load("verdicts", Verdicts) if state.get("verdicts") else None
+    return Findings(
+        reason=reason,
+        note=state.get("note"),
+        snapshot=snapshot,
+        triage=triage,
+        dossier=dossier,
+        sections=sections,
+        plan=plan,
+        verdicts=verdicts,
+        draft=_draft(context, snapshot, triage, dossier, sections, plan, verdicts),
+        settled=len(state.get("unannounced", [])),
+    )
+
+
+def _draft(
+    context: StepContext,
+    snapshot: Snapshot | None,
+    triage: Triage | None,
+    dossier: Dossier | None,
+    sections: Sections | None,
+    plan: Plan | None,
+    verdicts: Verdicts | None,
+) -> Draft | None:
+    """The reply that could be sent if the person agrees; none where there is nothing to say yet."""
+    if snapshot is None or triage is None or dossier is None or sections is None or plan is None or verdicts is None:
+        return None
+    said = paragraphs(plan, verdicts, dossier, sections, {})
+    return draft_of(said, language="en", name=snapshot.requester_name, shop=context.tenant.shop_name) if said else None

@@ -1,0 +1,144 @@
+"""intake: read the ticket anew, redact what the customer wrote, and see whether it is ours to work on."""
+
+from __future__ import annotations
+
+from connectors.errors import VendorRefused
+from connectors.zendesk.wire import CommentView, TicketView, UserView
+from graph.errors import TicketGone
+from graph.redaction.profile import KnownProfile
+from graph.redaction.redact import Redacted, RedactionError, redact
+from graph.snapshot import Attachment, Snapshot
+from graph.state import RunState
+from graph.step import Step, StepContext, end, hand_off
+from policies.vocabulary import Outcome, Reason, Tool
+
+MAX_HISTORY = 10
+MAX_CHARACTERS = 100_000
+"""What is read of one message; what follows is counted in the log and left in Zendesk."""
+GONE = frozenset({404, 410})
+
+
+async def intake(context: StepContext) -> Step:
+    """Ticket → snapshot, or the reason why there is nothing to do."""
+    ticket = await _ticket(context)
+    zendesk = context.tenant.zendesk
+    reference = str(ticket.ticket_id)
+    comments = await context.gate.read(
+        Tool.ZENDESK_READ,
+        "comments.list",
+        reference,
+        lambda: zendesk.comments(ticket.ticket_id),
+    )
+    requester = await context.gate.read(
+        Tool.ZENDESK_READ,
+        "users.show",
+        str(ticket.requester_id),
+        lambda: zendesk.user(ticket.requester_id),
+    )
+    public = [comment for comment in comments if comment.public]
+    theirs = [comment for comment in public if comment.author_id == ticket.requester_id]
+    if not theirs:
+        return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="nobody but staff has written")
+    if ticket.is_closed or ticket.is_deleted:
+        return end(Outcome.IGNORED, Reason.STALE, note=f"the ticket is {ticket.status}")
+    if requester.is_suspended:
+        return end(Outcome.IGNORED, Reason.SUSPECTED_ABUSE, note="the requester is suspended in Zendesk")
+    newest = theirs[-1]
+    if not newest.body.strip() and not ticket.subject.strip():
+        return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="the message is empty")
+    return _snapshot(context, ticket, requester, public, newest)
+
+
+async def _ticket(context: StepContext) -> TicketView:
+    ticket_id = int(context.ticket_id)
+    zendesk = context.tenant.zendesk
+    try:
+        ticket = await context.gate.read(
+            Tool.ZENDESK_READ,
+            "tickets.show",
+            context.ticket_id,
+            lambda: zendesk.ticket(ticket_id),
+        )
+    except VendorRefused as error:
+        if error.status in GONE:
+            raise TicketGone(f"ticket {context.ticket_id} is gone from Zendesk") from error
+        raise
+    if ticket.is_deleted:
+        raise TicketGone(f"ticket {context.ticket_id} was deleted in Zendesk")
+    return ticket
+
+
+def _snapshot(
+    context: StepContext,
+    ticket: TicketView,
+    requester: UserView,
+    public: list[CommentView],
+    newest: CommentView,
+) -> Step:
+    known = KnownProfile(
+        names=(requester.name,),
+        emails=(requester.email,) if requester.email else (),
+        phones=(requester.phone,) if requester.phone else (),
+    )
+    try:
+        subject = redact(ticket.subject, known)
+        message = redact(newest.body[:MAX_CHARACTERS], known)
+        earlier = [comment for comment in public if comment.comment_id < newest.comment_id]
+        history = [redact(comment.body[:MAX_CHARACTERS], known) for comment in earlier[-MAX_HISTORY:]]
+    except RedactionError as error:
+        # Without a safe text no model and no log may see the ticket; a person can read it in Zendesk.
+        return hand_off(Reason.TOOL_ERROR, note=str(error))
+    snapshot = Snapshot(
+        ticket_id=context.ticket_id,
+        subject=subject.text,
+        status=ticket.status,
+        channel=ticket.channel,
+        brand=str(ticket.brand_id) if ticket.brand_id is not None else None,
+        requester_id=str(ticket.requester_id),
+        requester_name=requester.name,
+        requester_email=requester.email,
+        requester_verified=requester.is_verified,
+        requester_tags=requester.tags,
+        is_carbon_copied=ticket.has_copies,
+        flags=newest.flags,
+        newest_comment_id=newest.comment_id,
+        newest=message.text,
+        history=tuple(one.text for one in history),
+        attachments=tuple(Attachment(one.file_name, one.content_type, one.size) for one in newest.attachments),
+        tags=ticket.tags,
+        custom_fields={str(one.field_id): str(one.value) for one in ticket.custom_fields if one.value is not None},
+        updated_stamp=ticket.updated_stamp,
+        read_at=context.now,
+    )
+    body = {
+        "channel": ticket.channel,
+        "status": ticket.status,
+        "comment_id": newest.comment_id,
+        "characters": len(newest.body),
+        "redacted": _counts(subject, message, *history),
+    }
+    run = {"last_comment_id": newest.comment_id, "subject_id": snapshot.subject_id}
+    supported = ticket.channel in context.tenant.channels and not ticket.is_from_messaging
+    return Step(
+        goto="triage" if supported else "hand_off",
+        update=RunState(
+            cycle=context.state.get("cycle", 0) + 1,
+            reason=None if supported else Reason.UNSUPPORTED_CHANNEL.value,
+            note=None,
+            asks=False,
+            effects=[],
+            approval_id=None,
+            reply_effect=None,
+        ),
+        artifacts={"snapshot": snapshot},
+        body=body,
+        run=run,
+    )
+
+
+def _counts(*texts: Redacted) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for text in texts:
+        for event in text.events:
+            counts[event.data_class.value] = counts.get(event.data_class.value, 0) + 1
+    return counts

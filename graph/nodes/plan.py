@@ -1,0 +1,92 @@
+"""plan: what could be done about each request. Candidates are enumerated by code; a model may only pick one of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graph.dossier import Dossier
+from graph.models.triage import PersonReason, Sensitive, Triage
+from graph.models.use import ModelUse
+from graph.planning import Item, Plan
+from graph.planning import plan as plan_for
+from graph.snapshot import Snapshot
+from graph.step import Step, StepContext, end, hand_off
+from policies.proposal import Candidate
+from policies.vocabulary import Intent, Outcome, Reason
+
+DEFAULT_LANGUAGES = frozenset({"en"})
+LOW_CONFIDENCE_PERCENT = 40
+"""Below it a person reads the ticket: what it asks for is a guess."""
+
+
+async def plan(context: StepContext) -> Step:
+    """Claims x facts → candidates, a choice among them, or what is missing."""
+    snapshot = await context.load("snapshot", Snapshot)
+    triage = await context.load("triage", Triage)
+    stop = _for_a_person(context, triage)
+    if stop is not None:
+        return stop
+    dossier = await context.load("dossier", Dossier)
+    text = f"{snapshot.subject}\n{snapshot.newest}"
+    drawn = plan_for(triage, dossier, text, now=context.now)
+    items: list[Item] = []
+    uses: list[ModelUse] = []
+    for item in drawn.items:
+        chosen, used = await _settle_choice(context, item, dossier, text)
+        items.append(chosen)
+        uses.extend(used)
+    body = {
+        "requests": [
+            {
+                "intent": item.intent.value,
+                "candidates": [candidate.kind.value for candidate in item.candidates],
+                "missing": sorted(missing.value for missing in item.missing),
+                "needs_person": item.needs_person.value if item.needs_person else None,
+            }
+            for item in items
+        ],
+    }
+    return Step("decide", artifacts={"plan": Plan(tuple(items))}, body=body, models=tuple(uses))
+
+
+def _for_a_person(context: StepContext, triage: Triage) -> Step | None:
+    """Tickets that no plan should be made for."""
+    if triage.sensitive_topic is not Sensitive.NONE:
+        return hand_off(Reason.SENSITIVE_TOPIC)
+    spoken = frozenset(context.policy.languages) or DEFAULT_LANGUAGES
+    if triage.language not in spoken and triage.language != "und":
+        return hand_off(Reason.UNSUPPORTED_LANGUAGE)
+    if PersonReason.LANGUAGE in triage.person_reasons:
+        return hand_off(Reason.UNSUPPORTED_LANGUAGE)
+    if PersonReason.ASKS_FOR_HUMAN in triage.person_reasons:
+        return hand_off(Reason.OUT_OF_SCOPE, note="the customer asks for a person")
+    is_follow_up = context.state.get("follow_up", False)
+    if triage.primary is Intent.OTHER and is_follow_up:
+        return end(Outcome.IGNORED, Reason.NOT_A_REQUEST)
+    if triage.confidence < LOW_CONFIDENCE_PERCENT:
+        return hand_off(Reason.LOW_CONFIDENCE)
+    return None
+
+
+async def _settle_choice(
+    context: StepContext,
+    item: Item,
+    dossier: Dossier,
+    text: str,
+) -> tuple[Item, tuple[ModelUse, ...]]:
+    if not item.is_ambiguous:
+        return item, ()
+    described = tuple(_described(candidate, dossier) for candidate in item.candidates)
+    chosen = await context.runtime.gateway.choose(item.intent, text, described)
+    if chosen.index is None:
+        return item, chosen.uses
+    return replace(item, candidates=(item.candidates[chosen.index],), missing=frozenset()), chosen.uses
+
+
+def _described(candidate: Candidate, dossier: Dossier) -> str:
+    """A candidate in words that code wrote, without ids."""
+    charge = next((one for one in dossier.charges or () if one.charge_id == candidate.charge_id), None)
+    order = f"order {candidate.order_id}, " if candidate.order_id else ""
+    if charge is None:
+        return f"{candidate.kind.value.replace('_', ' ')}, {order}".rstrip(", ")
+    return f"{order}{charge.amount} paid on {charge.created_at.date().isoformat()}"

@@ -1,0 +1,84 @@
+"""verify: every claim of the reply against what was decided and read, before anybody is asked to release it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from graph.digests import of_actions, of_evidence
+from graph.dossier import Dossier
+from graph.drafting import Draft
+from graph.nodes.retrieve import Sections
+from graph.settlement.approvals import request
+from graph.settlement.questions import Binding, Question
+from graph.snapshot import Snapshot
+from graph.state import RunState
+from graph.step import Step, StepContext, hand_off
+from graph.verdicts import Verdicts, approvers_of, course
+from graph.verifying import Evidence
+from graph.verifying import verify as check
+from policies.vocabulary import Reason
+
+
+async def verify(context: StepContext) -> Step:
+    """Draft → released to its next step, or to a person with what is wrong."""
+    draft = await context.load("draft", Draft)
+    verdicts = await context.load("verdicts", Verdicts)
+    asks = context.state.get("asks", False)
+    evidence = Evidence(verdicts, await context.load("sections", Sections), context.policy.domains.links, asks)
+    findings = check(draft, evidence)
+    body: dict[str, object] = {"findings": [{"check": one.check, "reason": one.reason} for one in findings]}
+    if findings:
+        failed = hand_off(Reason.VERIFICATION_FAILED, note="; ".join(one.reason for one in findings))
+        return Step(failed.goto, failed.update, body={**body, **failed.body})
+    if asks:
+        return Step("answer", body=body)
+    led = course(verdicts)
+    if led.goto == "review":
+        return await _ask_a_person(context, verdicts, led.reason, body)
+    return Step("act", RunState(reason=None), body=body)
+
+
+async def _ask_a_person(
+    context: StepContext, verdicts: Verdicts, reason: Reason | None, body: dict[str, object]
+) -> Step:
+    """The question, bound to exactly these actions, this policy and this evidence; stored with the step."""
+    snapshot = await context.load("snapshot", Snapshot)
+    dossier = await context.load("dossier", Dossier)
+    cycle = context.state["cycle"]
+    evidence = of_evidence(
+        context.tenant_id,
+        verdicts,
+        dossier.charges or (),
+        comment_id=snapshot.newest_comment_id,
+    )
+    question = Question(
+        approval_id=_approval_id(context.run_id, cycle),
+        run_id=context.run_id,
+        ticket_id=context.ticket_id,
+        cycle=cycle,
+        bound_to=Binding(of_actions(context.tenant_id, verdicts), context.state["policy_hash"], evidence),
+        expires_at=context.now + timedelta(seconds=context.policy.approvals.expires_s),
+        approvers=approvers_of(verdicts),
+        required=2 if any(one.decision.four_eyes for one in verdicts.decided) else 1,
+    )
+
+    async def ask(session: AsyncSession) -> None:
+        await request(
+            session,
+            question,
+            tenant_id=context.tenant_id,
+            actor="agent",
+            now=context.now,
+            new_id=context.runtime.new_id,
+        )
+
+    update = RunState(approval_id=question.approval_id, reason=(reason or Reason.NEEDS_APPROVAL).value)
+    return Step("review", update, body={**body, "approval_id": question.approval_id}, writes=(ask,))
+
+
+def _approval_id(run_id: str, cycle: int) -> str:
+    """The same question for the same cycle, however often this node runs."""
+    return f"apr_{hashlib.sha256(f'{run_id}|{cycle}'.encode()).hexdigest()[:32]}"

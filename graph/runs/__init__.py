@@ -1,0 +1,1 @@
+"""Runs, their stored inputs and outputs, leases, and what advances them."""

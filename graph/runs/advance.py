@@ -1,0 +1,195 @@
+"""Advancing a ticket: what came in is recognised, a run is started or woken, and its effects are sent when they are due.
+
+One worker at a time per ticket, by its lease. Everything here may be killed at any point and done again by another
+worker: events stay pending until what they ask for is committed, nodes write in one transaction, effects are sent by the
+settlement's own rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import NodeTimeoutError
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Interrupt
+from sqlalchemy.exc import OperationalError
+
+from connectors.errors import VendorUnavailable
+from graph.build import RECURSION_LIMIT
+from graph.errors import LeaseLost
+from graph.runs import leases
+from graph.runs.inbox import look
+from graph.runs.models import Run, WaitFor
+from graph.runs.models import RunState as RowState
+from graph.runs.signals import signal_for
+from graph.runs.standing import begin, due_of_run, end_unreachable, wait_for_vendor, waiting, wake
+from graph.runtime import Runtime
+from graph.settlement.changes import find_effect
+from graph.settlement.performers import performers
+from graph.settlement.send import Sender, send
+from graph.state import RunContext, RunState
+from policies.vocabulary import Reason
+
+Machine = CompiledStateGraph[RunState, RunContext, RunState, RunState]
+
+MAX_FAILURES: Final = 6
+"""Outages in a row after which a run is given to a person; with the back-off that is about two minutes."""
+MAX_HOPELESS: Final = 10
+"""Outages in a row after which a run ends even though Zendesk cannot be told."""
+
+
+class Advanced(StrEnum):
+    """What became of the attempt."""
+
+    DONE = "done"  # nothing more to do now
+    BUSY = "busy"  # another worker holds the ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Advancer:
+    """What advancing needs: the runtime and each tenant's compiled machine."""
+
+    runtime: Runtime
+    machines: Mapping[str, Machine]
+
+    def sender(self, tenant_id: str) -> Sender:
+        """What the settlement sends a tenant's effects with."""
+        tenant = self.runtime.tenant(tenant_id)
+        return Sender(
+            sessions=self.runtime.sessions,
+            performers=performers(tenant.stripe, tenant.zendesk),
+            now=self.runtime.now,
+            new_id=self.runtime.new_id,
+            vault=self.runtime.vault,
+        )
+
+
+async def advance(advancer: Advancer, tenant_id: str, ticket_id: str) -> Advanced:
+    """Do all there is to do for a ticket now.
+
+    Raises:
+        Exception: what no node could handle; the worker records it with `failed` and comes back.
+    """
+    runtime = advancer.runtime
+    async with runtime.sessions(tenant_id) as session:
+        token = await leases.acquire(
+            session,
+            tenant_id,
+            ticket_id,
+            holder=runtime.worker_id,
+            lease_s=runtime.lease_s,
+        )
+    if token is None:
+        return Advanced.BUSY
+    try:
+        async with _kept(runtime, tenant_id, ticket_id, token):
+            while await _once(advancer, tenant_id, ticket_id, token):
+                pass
+    except LeaseLost:
+        return Advanced.BUSY
+    finally:
+        async with runtime.sessions(tenant_id) as session:
+            await leases.release(session, tenant_id, ticket_id, token=token)
+    return Advanced.DONE
+
+
+@asynccontextmanager
+async def _kept(runtime: Runtime, tenant_id: str, ticket_id: str, token: int) -> AsyncIterator[None]:
+    """Renew the lease while the block runs. A lost one stops the next commit, not this task."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(runtime.lease_s / 3)
+            with suppress(OperationalError):  # an outage of the database: the next step meets it, too
+                async with runtime.sessions(tenant_id) as session:
+                    await leases.renew(session, tenant_id, ticket_id, token=token, lease_s=runtime.lease_s)
+
+    keeper = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError, LeaseLost):
+            await keeper
+
+
+async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) -> bool:
+    """One turn; true where another may have something to do."""
+    runtime = advancer.runtime
+    incoming = await look(runtime, tenant_id, ticket_id)
+    run = incoming.run
+    if run is None:
+        if incoming.starts_a_run:
+            await begin(runtime, incoming, token=token)
+        return incoming.starts_a_run
+    if run.state == RowState.RUNNING.value:
+        return await _drive(advancer, run, token)
+    if run.wait_for == WaitFor.VENDOR.value:
+        if run.wait_until is not None and runtime.now() < run.wait_until:
+            return False
+        return await _drive(advancer, run, token)
+    await _send_due(advancer, run)
+    signal = await signal_for(runtime, run, incoming)
+    if signal is not None:
+        await wake(runtime, run, signal, incoming, token=token)
+    return signal is not None
+
+
+async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
+    """Let the machine run until it waits or ends."""
+    if run.failures >= MAX_HOPELESS:
+        await end_unreachable(advancer.runtime, run, token=token)
+        return False
+    machine = advancer.machines[run.tenant_id]
+    context = RunContext(token=token, give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None)
+    config: RunnableConfig = {"configurable": {"thread_id": f"{run.tenant_id}:{run.run_id}"}, "recursion_limit": RECURSION_LIMIT}
+    graph_input = await _input(machine, run, config)
+    try:
+        left = await machine.ainvoke(graph_input, config, context=context, durability="sync")
+    except (VendorUnavailable, NodeTimeoutError) as error:
+        await wait_for_vendor(advancer.runtime, run, error, token=token)
+        return False
+    interrupts: tuple[Interrupt, ...] = tuple(left.get("__interrupt__", ()))
+    if interrupts:
+        await waiting(advancer.runtime, run, interrupts[0], token=token)
+        await _send_due(advancer, run)
+    return True
+
+
+async def _input(machine: Machine, run: Run, config: RunnableConfig) -> RunState | Command[Any] | None:
+    """A first input, an answer to what the run waits for, or nothing, which goes on after the last checkpoint."""
+    state = await machine.aget_state(config)
+    if not state.values:
+        return RunState(
+            tenant_id=run.tenant_id,
+            run_id=run.run_id,
+            ticket_id=run.ticket_id,
+            cycle=0,
+            policy_hash=run.policy_hash or "",
+            follow_up=run.is_follow_up,
+        )
+    # By id: LangGraph silently ignores an answer to a wait that is over, and a signal must never answer a later one.
+    if run.signal is not None and any(one.id == run.interrupt_id for one in state.interrupts):
+        return Command(resume={run.interrupt_id: dict(run.signal)})
+    return None
+
+
+async def _send_due(advancer: Advancer, run: Run) -> None:
+    """Send this run's effects whose time has come; the rest waits for the worker's look-out."""
+    for effect_id in await due_of_run(advancer.runtime, run):
+        await send(advancer.sender(run.tenant_id), run.tenant_id, effect_id)
+
+
+async def after_effect(runtime: Runtime, tenant_id: str, effect_id: str) -> str | None:
+    """The ticket whose run may go on now that an effect has come to its end; None while the run waits for others."""
+    async with runtime.sessions(tenant_id) as session:
+        effect = await find_effect(session, tenant_id, effect_id)
+    if effect is None or effect.state in {"held", "sending", "unknown"}:
+        return None
+    return effect.ticket_id

@@ -1,0 +1,188 @@
+"""Where a run stands, written down: begun, waiting, woken, held up by an outage, given up. One transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from langgraph.types import Interrupt
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from connectors.errors import Throttled
+from graph.audit.log import NewEvent, append_all
+from graph.intake.models import Disposition, InboxEvent
+from graph.rulebook import load_policy, published_hash
+from graph.runs import leases
+from graph.runs.inbox import Incoming, dispose
+from graph.runs.models import Run, RunState, WaitFor
+from graph.runtime import Runtime
+from graph.settlement.models import Approval
+from policies.vocabulary import Outcome, Reason
+
+LONGEST_BACKOFF_S: Final = 60.0
+MAX_ATTEMPTS: Final = 8
+"""Attempts after which an event that no run can be started for is parked."""
+
+
+async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
+    """Start a run for the messages that came in. Its policy is the one published now, to its end."""
+    tenant_id, now = incoming.tenant_id, runtime.now()
+    async with runtime.sessions(tenant_id) as session:
+        await leases.check(session, tenant_id, incoming.ticket_id, token=token)
+        run = Run(
+            tenant_id=tenant_id,
+            run_id=runtime.new_id("run"),
+            ticket_id=incoming.ticket_id,
+            policy_hash=await published_hash(session, tenant_id),
+            last_comment_id=incoming.last_comment_id,
+            is_follow_up=incoming.has_history,
+            started_at=now,
+            updated_at=now,
+        )
+        session.add(run)
+        for event in incoming.messages:
+            await dispose(session, event, Disposition.ACCEPTED, run_id=run.run_id)
+        body = {"events": [event.event_id for event in incoming.messages], "policy_hash": run.policy_hash}
+        await _tell(session, runtime, run, "run.started", body)
+
+
+async def waiting(runtime: Runtime, run: Run, interrupt: Interrupt, *, token: int) -> None:
+    """The machine waits: for what, and until when."""
+    asked: Mapping[str, Any] = interrupt.value
+    async with runtime.sessions(run.tenant_id) as session:
+        row = await _own(session, run, token)
+        row.state = RunState.WAITING.value
+        row.wait_for = str(asked["wait_for"])
+        row.outcome = asked.get("outcome")
+        row.reason = asked.get("reason")
+        row.interrupt_id = interrupt.id
+        row.signal = None
+        row.failures = 0
+        approval_id = asked.get("approval_id")
+        row.waits_on = [approval_id] if approval_id else list(asked.get("effects", ()))
+        row.wait_until = await _until(session, runtime, row)
+        row.updated_at = runtime.now()
+        body = {"for": row.wait_for, "outcome": row.outcome, "reason": row.reason, "on": row.waits_on}
+        await _tell(session, runtime, row, "run.waiting", body)
+
+
+async def _until(session: AsyncSession, runtime: Runtime, row: Run) -> datetime | None:
+    if row.wait_for == WaitFor.REVIEW.value and row.waits_on:
+        approval = await session.get(Approval, (row.tenant_id, row.waits_on[0]))
+        return approval.expires_at if approval is not None else None
+    if row.wait_for == WaitFor.CUSTOMER.value:
+        policy = await load_policy(session, row.tenant_id, row.policy_hash or "")
+        return runtime.now() + timedelta(seconds=policy.questions.wait_s)
+    return None
+
+
+async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incoming: Incoming, *, token: int) -> None:
+    """Something happened that the run goes on with. The signal is stored, so that a crash cannot lose it."""
+    overtaken = signal["kind"] in {"new_message", "human_took_over", "ticket_gone"}
+    async with runtime.sessions(run.tenant_id) as session:
+        row = await _own(session, run, token)
+        row.state = RunState.RUNNING.value
+        row.signal = dict(signal)
+        row.wait_until = None
+        row.updated_at = runtime.now()
+        for event in incoming.events if overtaken else ():
+            await dispose(session, event, Disposition.ACCEPTED, run_id=run.run_id)
+        await _tell(session, runtime, row, "run.woken", signal)
+
+
+async def wait_for_vendor(runtime: Runtime, run: Run, error: Exception, *, token: int) -> None:
+    """A vendor is out of reach: try again later, with growing pauses."""
+    async with runtime.sessions(run.tenant_id) as session:
+        await _hold_up(session, runtime, await _own(session, run, token), error)
+
+
+async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exception) -> None:
+    asked_s = error.retry_after_s if isinstance(error, Throttled) else 0.0
+    wait_s = max(asked_s, min(2.0**row.failures, LONGEST_BACKOFF_S))
+    row.state = RunState.WAITING.value
+    row.wait_for = WaitFor.VENDOR.value
+    row.wait_until = runtime.now() + timedelta(seconds=wait_s)
+    row.failures += 1
+    row.retries += 1
+    row.updated_at = runtime.now()
+    body = {"error": type(error).__name__, "failures": row.failures, "again_in_s": round(wait_s)}
+    await _tell(session, runtime, row, "run.held_up", body)
+
+
+async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Exception) -> None:
+    """A defect or an answer nobody foresaw stopped the ticket: hold its run up as for an outage, and count the attempt.
+
+    An event for which no run could even be started is parked after as many attempts, and shown.
+    """
+    async with runtime.sessions(tenant_id) as session:
+        query = select(Run).where(
+            col(Run.tenant_id) == tenant_id,
+            col(Run.ticket_id) == ticket_id,
+            col(Run.state) != RunState.ENDED.value,
+        )
+        run = (await session.execute(query.with_for_update())).scalar_one_or_none()
+        if run is not None:
+            await _hold_up(session, runtime, run, error)
+            return
+        waiting_events = await session.execute(
+            select(InboxEvent).where(
+                col(InboxEvent.tenant_id) == tenant_id,
+                col(InboxEvent.ticket_id) == ticket_id,
+                col(InboxEvent.disposition) == Disposition.PENDING.value,
+            ),
+        )
+        for event in waiting_events.scalars():
+            event.attempts += 1
+            event.reason = type(error).__name__
+            if event.attempts >= MAX_ATTEMPTS:
+                event.disposition = Disposition.PARKED.value
+
+
+async def end_unreachable(runtime: Runtime, run: Run, *, token: int) -> None:
+    """Zendesk has been out of reach for too long: the run ends with a person, and only our own record says so."""
+    async with runtime.sessions(run.tenant_id) as session:
+        row = await _own(session, run, token)
+        row.state = RunState.ENDED.value
+        row.outcome, row.reason = Outcome.HANDED_OFF.value, Reason.TOOL_ERROR.value
+        row.wait_for = row.wait_until = None
+        row.ended_at = row.updated_at = runtime.now()
+        await _tell(session, runtime, row, "run.ended", {"outcome": row.outcome, "reason": row.reason})
+
+
+async def _own(session: AsyncSession, run: Run, token: int) -> Run:
+    await leases.check(session, run.tenant_id, run.ticket_id, token=token)
+    return await session.get_one(Run, (run.tenant_id, run.run_id), populate_existing=True)
+
+
+async def _tell(session: AsyncSession, runtime: Runtime, run: Run, kind: str, body: Mapping[str, object]) -> None:
+    await session.flush()
+    event = NewEvent(
+        event_id=runtime.new_id("evt"),
+        at=runtime.now(),
+        kind=kind,
+        actor="agent",
+        run_id=run.run_id,
+        ticket_id=run.ticket_id,
+        body=body,
+    )
+    await append_all(session, run.tenant_id, [event])
+
+
+_DUE = text(
+    """
+    SELECT effect_id FROM effect
+     WHERE tenant_id = :tenant_id AND run_id = :run_id AND state IN ('held', 'sending', 'unknown') AND due_at <= :now
+       AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+     ORDER BY due_at, effect_id
+    """,
+)
+
+
+async def due_of_run(runtime: Runtime, run: Run) -> list[str]:
+    """The run's effects whose time has come."""
+    async with runtime.sessions(run.tenant_id) as session:
+        values = {"tenant_id": run.tenant_id, "run_id": run.run_id, "now": runtime.now()}
+        return list((await session.execute(_DUE, values)).scalars())

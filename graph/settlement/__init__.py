@@ -1,0 +1,1 @@
+"""The only way anything outside changes: reserve, hold, send, classify, settle, reconcile."""

@@ -1,0 +1,55 @@
+"""A ticket as it stood when a run read it: who wrote what, redacted, with the stamp that a later write must match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on the newest message. Its content is never a ground for money."""
+
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a run knows of its ticket. `newest` and `history` are redacted; the originals stay in Zendesk.
+
+    `updated_stamp` is the ticket's `updated_at` exactly as Zendesk wrote it, for `safe_update`. `history` holds earlier
+    public messages, oldest first.
+    """
+
+    ticket_id: str
+    subject: str
+    status: str
+    channel: str
+    brand: str | None
+    requester_id: str
+    requester_name: str
+    requester_email: str | None
+    requester_verified: bool
+    requester_tags: tuple[str, ...]
+    is_carbon_copied: bool
+    flags: tuple[int, ...]
+    newest_comment_id: int
+    newest: str
+    history: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    tags: tuple[str, ...]
+    custom_fields: dict[str, str]
+    updated_stamp: str
+    read_at: datetime
+
+    @property
+    def subject_id(self) -> str:
+        """Whose personal data this is, as the vault names them."""
+        return f"zendesk/user/{self.requester_id}"
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether the newest message carries a picture."""
+        return any(one.content_type.startswith("image/") for one in self.attachments)

@@ -1,0 +1,51 @@
+"""What a run carries from node to node: ids of sealed artifacts and typed decisions, never ticket text.
+
+LangGraph copies every value into its checkpoint in clear, so personal data stays in our own sealed tables and is loaded
+by id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from policies.vocabulary import Reason
+
+
+class RunState(TypedDict, total=False):
+    """The checkpointed state. Artifact ids name rows of `artifact`; decisions are dumped `graph.plan` values."""
+
+    tenant_id: str
+    run_id: str
+    ticket_id: str
+    cycle: int
+    route: str
+    snapshot: str
+    triage: str
+    dossier: str
+    sections: str
+    plan: str
+    verdicts: str
+    draft: str
+    policy_hash: str
+    approval_id: str | None
+    effects: list[str]
+    unannounced: list[str]
+    reply_effect: str | None
+    asks: bool
+    questions_asked: int
+    outcome: str
+    reason: str | None
+    note: str | None
+    follow_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a worker brings to one advance of a run. Not checkpointed.
+
+    `token` is the fencing token of the ticket's lease; `give_up` makes every node but the last ones hand off.
+    """
+
+    token: int
+    give_up: Reason | None = None

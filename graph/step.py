@@ -1,0 +1,254 @@
+"""One node's step: what it is given, what it returns, and the one transaction that records it.
+
+A node function reads through the gate, computes, and returns a `Step`. The wrapper stores its artifacts sealed, counts
+what was used, and appends the node's and its calls' events, all in one transaction that also holds the ticket's lease.
+INVARIANT: a node writes nothing outside and nothing of ours except in that transaction, so it may run again at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+from langgraph.runtime import Runtime as GraphRuntime
+from langgraph.types import interrupt
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from graph.audit.log import NewEvent, append_all
+from graph.errors import BudgetExhausted, TicketGone, ToolSwitchedOff
+from graph.gate import Gate
+from graph.models.use import ModelUse
+from graph.rulebook import load_policy
+from graph.runs import artifacts, leases
+from graph.runs.models import Run
+from graph.runtime import Runtime, Tenant
+from graph.state import RunContext, RunState
+from policies.document import Policy
+from policies.vocabulary import Outcome, Reason
+
+Value = TypeVar("Value")
+Write = Callable[[AsyncSession], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a node decided.
+
+    Args:
+        goto: the next node.
+        update: values for the checkpointed state.
+        artifacts: values to be sealed; each is stored under its kind and its id put into the state.
+        body: what the log shall say about it, public and without personal data.
+        writes: further writes of ours in the same transaction.
+        models: what models were used.
+    """
+
+    goto: str
+    update: RunState = field(default_factory=lambda: RunState())
+    artifacts: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+    writes: tuple[Write, ...] = ()
+    models: tuple[ModelUse, ...] = ()
+    run: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class StepContext:
+    """What a node works with. `signal` is what a waiting node was woken with."""
+
+    runtime: Runtime
+    state: RunState
+    context: RunContext
+    node: str
+    gate: Gate
+    policy: Policy
+    signal: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tenant(self) -> Tenant:
+        """The run's tenant."""
+        return self.gate.tenant
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id."""
+        return self.state["tenant_id"]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.state["run_id"]
+
+    @property
+    def ticket_id(self) -> str:
+        """The ticket's id at Zendesk."""
+        return self.state["ticket_id"]
+
+    @cached_property
+    def now(self) -> datetime:
+        """Business time at which the step began; one step has one time."""
+        return self.runtime.now()
+
+    async def load(self, kind: str, type_: type[Value]) -> Value:
+        """An artifact that an earlier node stored, as the type it was."""
+        artifact_id = str(self.state[kind])  # type: ignore[literal-required]  # kinds are keys of the state
+        async with self.runtime.sessions(self.tenant_id) as session:
+            return await artifacts.load(session, self.runtime.vault, self.tenant_id, artifact_id, type_)
+
+
+NodeFunction = Callable[[StepContext], Awaitable[Step]]
+Ask = Callable[[RunState], Mapping[str, object]]
+
+
+def step(
+    node: str,
+    function: NodeFunction,
+    parts: Runtime,
+    *,
+    ask: Ask | None = None,
+) -> Callable[..., Coroutine[Any, Any, RunState]]:
+    """A node for LangGraph.
+
+    Args:
+        node: its name.
+        function: what it does.
+        parts: what it works with.
+        ask: for a node that waits: what it waits for. The wait comes first, because LangGraph runs a node again from its
+            top when it is woken (https://docs.langchain.com/oss/python/langgraph/interrupts).
+    """
+
+    # LangGraph passes its own runtime to a parameter of that name.
+    async def run(state: RunState, runtime: GraphRuntime[RunContext]) -> RunState:
+        signal = interrupt(dict(ask(state))) if ask is not None else {}
+        started = time.perf_counter()
+        working = await _open(parts, state, runtime.context, node, signal)
+        result = await _attempt(function, working)
+        return await _commit(working, result, round((time.perf_counter() - started) * 1000))
+
+    return run
+
+
+async def _open(
+    runtime: Runtime,
+    state: RunState,
+    context: RunContext,
+    node: str,
+    signal: Mapping[str, Any],
+) -> StepContext:
+    tenant = runtime.tenant(state["tenant_id"])
+    async with runtime.sessions(tenant.tenant_id) as session:
+        policy = await load_policy(session, tenant.tenant_id, state["policy_hash"])
+        row = await session.get(Run, (tenant.tenant_id, state["run_id"]))
+    used = row.tool_calls if row is not None else 0
+    gate = Gate(runtime, tenant, actor="agent", budget=policy.budgets, used_tool_calls=used)
+    return StepContext(runtime, state, context, node, gate, policy, signal)
+
+
+async def _attempt(function: NodeFunction, working: StepContext) -> Step:
+    if working.context.give_up is not None and working.node not in {"hand_off", "deliver", "close"}:
+        return hand_off(working.context.give_up)
+    try:
+        return await function(working)
+    except BudgetExhausted as error:
+        return hand_off(Reason.BUDGET_EXHAUSTED, note=str(error))
+    except ToolSwitchedOff as error:
+        return hand_off(Reason.KILL_SWITCH, note=str(error))
+    except TicketGone as error:
+        return end(Outcome.IGNORED, Reason.STALE, note=str(error))
+
+
+def hand_off(reason: Reason, *, note: str | None = None) -> Step:
+    """Give the run to a person."""
+    return Step("hand_off", RunState(reason=reason.value, note=note), body={"reason": reason.value})
+
+
+def end(outcome: Outcome, reason: Reason | None = None, *, note: str | None = None) -> Step:
+    """End the run without anything more to do."""
+    return Step(
+        "close",
+        RunState(outcome=outcome.value, reason=reason.value if reason else None, note=note),
+        body={"outcome": outcome.value, "reason": reason.value if reason else None},
+    )
+
+
+async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunState:
+    runtime, tenant_id, now = working.runtime, working.tenant_id, working.runtime.now()
+    changes = RunState(**result.update, route=result.goto)
+    async with runtime.sessions(tenant_id) as session:
+        await leases.check(session, tenant_id, working.ticket_id, token=working.context.token)
+        row = await session.get_one(Run, (tenant_id, working.run_id))
+        for name, value in result.run.items():
+            setattr(row, name, value)
+        stored: dict[str, str] = {}
+        for kind, value in result.artifacts.items():
+            reference = await artifacts.store(
+                session,
+                runtime.vault,
+                run=row,
+                kind=kind,
+                value=value,
+                now=now,
+                new_id=runtime.new_id,
+            )
+            changes[kind] = reference.artifact_id  # type: ignore[literal-required]  # kinds are keys of the state
+            stored[kind] = reference.commitment
+        for write in result.writes:
+            await write(session)
+        await session.flush()
+        await session.execute(_count(working, result, row, now))
+        await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
+    return changes
+
+
+def _count(working: StepContext, result: Step, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
+    return (
+        update(Run)
+        .where(Run.tenant_id == row.tenant_id, Run.run_id == row.run_id)  # type: ignore[arg-type]
+        .values(
+            tool_calls=Run.tool_calls + len(working.gate.records),
+            model_calls=Run.model_calls + len(result.models),
+            input_tokens=Run.input_tokens + sum(use.input_tokens for use in result.models),
+            output_tokens=Run.output_tokens + sum(use.output_tokens for use in result.models),
+            cost_usd_micros=Run.cost_usd_micros + sum(use.cost_usd_micros for use in result.models),
+            updated_at=now,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _events(
+    working: StepContext,
+    result: Step,
+    stored: Mapping[str, str],
+    latency_ms: int,
+    now: datetime,
+) -> list[NewEvent]:
+    def event(kind: str, body: Mapping[str, object]) -> NewEvent:
+        return NewEvent(
+            event_id=working.runtime.new_id("evt"),
+            at=now,
+            kind=kind,
+            actor="agent",
+            run_id=working.run_id,
+            ticket_id=working.ticket_id,
+            body=body,
+        )
+
+    calls = [event("tool.called", record.body()) for record in working.gate.records]
+    models = [event("model.called", use.body()) for use in result.models]
+    summary: dict[str, object] = {
+        "node": working.node,
+        "cycle": working.state.get("cycle", 0),
+        "goto": result.goto,
+        "latency_ms": latency_ms,
+        "outputs": dict(stored),
+        "policy_hash": working.state["policy_hash"],
+        "worker": working.runtime.worker_id,
+        **result.body,
+    }
+    return [*calls, *models, event("node.completed", summary)]

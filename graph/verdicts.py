@@ -1,0 +1,93 @@
+"""What was decided about each candidate action of a run, and what that means for the run as a whole. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from policies.decision import Decision
+from policies.proposal import Candidate
+from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
+
+EXECUTABLE: Final = frozenset({ActionKind.REFUND, ActionKind.CANCEL_SUBSCRIPTION, ActionKind.CANCEL_PAYMENT})
+"""What Countersign does itself. Labels, replacements and credits are prefilled proposals for a person."""
+_DRAFT_ONLY: Final = frozenset({Mode.SHADOW, Mode.SUGGEST, Mode.DRAFT})
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One candidate and its decision."""
+
+    candidate: Candidate
+    decision: Decision
+
+    def row(self) -> dict[str, object]:
+        """The decision as the run's record and the demo's JSON show it."""
+        amount = self.candidate.amount
+        return {
+            "kind": self.candidate.kind.value,
+            "intent": self.candidate.intent.value,
+            "verdict": self.decision.verdict.value,
+            "section": self.decision.section,
+            "rule": self.decision.rule,
+            "mode": self.decision.mode.value,
+            "charge": self.candidate.charge_id,
+            "item": self.candidate.item_key,
+            "amount_minor": amount.minor if amount is not None else None,
+            "currency": amount.currency if amount is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """All decisions of one cycle, in the order of the plan."""
+
+    decided: tuple[Decided, ...]
+
+    @property
+    def executable(self) -> tuple[Decided, ...]:
+        """The actions that would change something outside."""
+        return tuple(one for one in self.decided if one.candidate.kind in EXECUTABLE)
+
+    def of(self, intent: Intent) -> tuple[Decided, ...]:
+        """The decisions about one request."""
+        return tuple(one for one in self.decided if one.candidate.intent is intent)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where the run goes: `draft` and then out, `review`, or a person. `reason` says why it is not automatic."""
+
+    goto: str
+    reason: Reason | None = None
+    rule: str | None = None
+
+
+def course(verdicts: Verdicts) -> Course:
+    """What all decisions together mean. The most restrictive one leads: nobody gets part of an answer by accident."""
+    denied = [one for one in verdicts.decided if one.decision.verdict is Verdict.DENY]
+    if denied:
+        return Course("hand_off", cause_of(denied[0].decision) or Reason.POLICY_DENIED, denied[0].decision.rule)
+    drafted = [one for one in verdicts.decided if one.decision.mode in _DRAFT_ONLY]
+    if drafted:
+        return Course("hand_off", cause_of(drafted[0].decision) or Reason.NEEDS_APPROVAL, drafted[0].decision.rule)
+    waiting = [one for one in verdicts.decided if one.decision.acts_alone is not Verdict.ALLOW]
+    if waiting:
+        return Course("review", cause_of(waiting[0].decision) or Reason.NEEDS_APPROVAL, waiting[0].decision.rule)
+    return Course("act")
+
+
+def cause_of(decision: Decision) -> Reason | None:
+    """The taxonomy's reason that the deciding rule names, where it names one."""
+    return decision.cause
+
+
+def approvers_of(verdicts: Verdicts) -> tuple[str, ...]:
+    """The roles of which one must say yes: those of the most demanding action."""
+    demanding = [one.decision for one in verdicts.decided if one.decision.acts_alone is not Verdict.ALLOW]
+    return max((decision.approvers for decision in demanding), key=_seniority, default=())
+
+
+def _seniority(roles: tuple[str, ...]) -> int:
+    """Fewer people may say yes to the more serious matter."""
+    return -len(roles)

@@ -1,0 +1,1 @@
+"""What do we know: documents in, cited sections out."""

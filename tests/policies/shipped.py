@@ -1,0 +1,51 @@
+"""The shipped policy and the cases that ship with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import yaml
+
+from policies.document import Policy
+from policies.parse import parse_policy
+from policies.shelf import from_library, library, shipped_text
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+def shipped() -> Policy:
+    return parse_policy(shipped_text(), name="refunds.yaml", resolve=from_library)
+
+
+def article(name: str) -> Policy:
+    text = from_library(f"{name}.yaml")
+    assert text is not None
+    return parse_policy(text, name=f"{name}.yaml", resolve=from_library)
+
+
+@dataclass(frozen=True)
+class ShippedCase:
+    name: str
+    facts: dict[str, object]
+    expected: dict[str, Any]
+
+
+@cache
+def shipped_cases() -> list[ShippedCase]:
+    content = yaml.safe_load((library() / "refunds.cases.yaml").read_text(encoding="utf-8"))
+    cases = []
+    for case in content["cases"]:
+        situation = content["situations"][case["situation"]] if "situation" in case else {}
+        facts = {**content["base"], **situation, **case.get("with", {})}
+        expected = {key: value for key, value in case.items() if key not in {"name", "situation", "with"}}
+        cases.append(ShippedCase(case["name"], facts, expected))
+    return cases
+
+
+def base_facts(**changes: object) -> dict[str, object]:
+    """The facts of the plainest automatic refund: the later of two equal charges. Names are given with `__`."""
+    (case,) = [case for case in shipped_cases() if case.name == "the later of two equal charges"]
+    return {**case.facts, **{name.replace("__", "."): value for name, value in changes.items()}}
