@@ -38,6 +38,7 @@ def database_findings(storage: Storage) -> Iterator[Check]:
             if is_current:
                 yield _role(connection)
                 yield _row_security(connection)
+                yield _full_text(connection)
                 yield _login(storage)
     except psycopg.Error as error:
         raise unreachable(url, error) from error
@@ -102,6 +103,18 @@ def _row_security(connection: psycopg.Connection[Any]) -> Check:
         names = ", ".join(row[0] for row in rows)
         return wrong("database tenants", f"row-level security is not forced on {names}", "restore it, or remove them")
     return ok("database tenants", "row-level security is forced on every table")
+
+
+def _full_text(connection: psycopg.Connection[Any]) -> Check:
+    """See `kb.models.USE_FULL_TEXT_INDEX`."""
+    row = connection.execute("SELECT proleakproof FROM pg_proc WHERE proname = 'ts_match_vq'").fetchone()
+    if row is not None and row[0]:
+        return ok("database full text", "search uses its index")
+    return note(
+        "database full text",
+        "search reads every section of a tenant",
+        "as a superuser: ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF",
+    )
 
 
 def _login(storage: Storage) -> Check:

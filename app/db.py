@@ -152,13 +152,18 @@ def psycopg_url(url: URL) -> str:
 
 def unreachable(url: URL, error: BaseException) -> DatabaseError:
     """One clear line about a database that did not answer; the password is left out."""
-    cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
-    lines = str(cause).strip().splitlines() or [type(error).__name__]
     address = url.set(drivername="postgresql").render_as_string(hide_password=True)
     return DatabaseError(
-        f"the database at {address!r} cannot be used: {lines[0].strip()}; "
+        f"the database at {address!r} cannot be used: {first_line(error)}; "
         "check COUNTERSIGN_DATABASE_URL, and that `countersign migrate` ran"
     )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what the database said; the lines below repeat the statement, and its values with it."""
+    cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
+    lines = str(cause).strip().splitlines() or [type(error).__name__]
+    return lines[0].strip()
 
 
 def _options(tenant_id: str | None = None) -> str:

@@ -23,7 +23,7 @@ from psycopg import sql
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import APPLICATION_ROLE, CONNECT_TIMEOUT_S, parse_url, psycopg_url, unreachable
+from app.db import APPLICATION_ROLE, CONNECT_TIMEOUT_S, first_line, parse_url, psycopg_url, unreachable
 from app.errors import DatabaseError
 from app.migrations.libraries import install_library_tables
 
@@ -69,8 +69,13 @@ def migrate(admin_url: str, *, login: str | None = None) -> Migrated:
         raise DatabaseError(
             f"the database was migrated by newer code ({error}); update Countersign before it uses this database"
         ) from error
-    except (psycopg.Error, SQLAlchemyError) as error:
+    except psycopg.OperationalError as error:
         raise unreachable(url, error) from error
+    except (psycopg.Error, SQLAlchemyError) as error:
+        raise DatabaseError(
+            f"the database could not be migrated: {first_line(error)}; "
+            "check the rights of the account in COUNTERSIGN_DATABASE_ADMIN_URL"
+        ) from error
     return Migrated(before=before, after=after)
 
 

@@ -87,7 +87,8 @@ def sandbox(
 
 def _log(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer"):
+    # Their lines name addresses with personal data in them, or tell nothing that our own log does not.
+    for noisy in ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer", "stripe", "alembic", "zenpy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -23,6 +23,7 @@ from app.db import Database, parse_url, psycopg_url
 from app.errors import DatabaseError
 from app.lookout import look_out
 from app.settings import Settings
+from connectors.errors import ConnectorError
 from graph.intake.stripe_events import take_in
 from graph.queue import EFFECT, STRIPE, TICKET, enqueue_tickets, read_payload
 from graph.runs.advance import Advanced, Advancer, advance, after_effect
@@ -103,6 +104,9 @@ class Worker:
                 log.warning(
                     "job %s for %s waits for the database (%s)", job.entrypoint, object_id, type(error).__name__
                 )
+            except ConnectorError as error:
+                log.warning("job %s for %s comes back later: %s", job.entrypoint, object_id, error)
+                await self._record(tenant_id, object_id, job.entrypoint, error)
             except Exception as error:
                 log.exception("job %s for %s failed", job.entrypoint, object_id)
                 await self._record(tenant_id, object_id, job.entrypoint, error)

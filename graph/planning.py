@@ -8,6 +8,7 @@ choice to a model that may answer with an index.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +73,24 @@ NEEDS_SUBSCRIPTIONS: Final = frozenset({Intent.CANCEL_SUBSCRIPTION, Intent.REFUN
 FROM_KNOWLEDGE: Final = frozenset(
     {Intent.POLICY_QUESTION, Intent.INVOICE_OR_RECEIPT, Intent.PAYMENT_PROBLEM, Intent.ACCOUNT_ACCESS},
 )
+SECONDARY_PERCENT: Final = 45
+"""Below it a further request is a guess; the customer will say so if it was meant."""
+_TALK: Final = frozenset({Intent.COMPLAINT, Intent.OTHER, Intent.POLICY_QUESTION})
+COVERS: Final[Mapping[Intent, frozenset[Intent]]] = {
+    Intent.DUPLICATE_CHARGE: _TALK | {Intent.REFUND_REQUEST, Intent.UNAUTHORIZED_CHARGE, Intent.PAYMENT_PROBLEM},
+    Intent.UNAUTHORIZED_CHARGE: _TALK | {Intent.REFUND_REQUEST, Intent.PAYMENT_PROBLEM},
+    Intent.ITEM_NOT_RECEIVED: _TALK | {Intent.REFUND_REQUEST, Intent.ORDER_STATUS, Intent.REFUND_STATUS},
+    Intent.ITEM_DAMAGED_OR_WRONG: _TALK | {Intent.REFUND_REQUEST, Intent.RETURN_OR_EXCHANGE},
+    Intent.RETURN_OR_EXCHANGE: _TALK | {Intent.REFUND_REQUEST},
+    Intent.CANCEL_ORDER: _TALK | {Intent.REFUND_REQUEST, Intent.CHANGE_ORDER},
+    Intent.CANCEL_SUBSCRIPTION: _TALK | {Intent.REFUND_REQUEST, Intent.CANCEL_ORDER},
+    Intent.PRICE_ADJUSTMENT: _TALK | {Intent.REFUND_REQUEST},
+    Intent.REFUND_STATUS: _TALK | {Intent.REFUND_REQUEST},
+    Intent.REFUND_REQUEST: _TALK,
+    Intent.ORDER_STATUS: _TALK,
+    Intent.CHANGE_ORDER: _TALK,
+}
+"""What a more specific request says along with itself."""
 _ENDED: Final = frozenset({SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED})
 _WORD = re.compile(r"[a-z]{4,}")
 
@@ -85,17 +104,21 @@ def plan(triage: Triage, dossier: Dossier, text: str, *, now: datetime) -> Plan:
         text: the redacted newest message, in which item names are looked up.
         now: business time.
     """
-    wanted = [score.intent for score in triage.intents]
-    if Intent.REFUND_REQUEST in wanted and _covers_refund(wanted):
-        wanted.remove(Intent.REFUND_REQUEST)
-    return Plan(tuple(_item_for(intent, triage, dossier, text.lower(), now) for intent in wanted))
+    return Plan(tuple(_item_for(intent, triage, dossier, text.lower(), now) for intent in requests(triage)))
 
 
-def _covers_refund(wanted: list[Intent]) -> bool:
-    """A ticket that says why it wants money back asks once, not twice."""
-    return bool(
-        set(wanted) & (NEEDS_CHARGES - {Intent.REFUND_REQUEST, Intent.REFUND_STATUS} | {Intent.CANCEL_SUBSCRIPTION})
-    )
+def requests(triage: Triage) -> tuple[Intent, ...]:
+    """What the ticket asks for, each thing once: without guesses, and without what another request says already.
+
+    Somebody whose parcel never came also asks where it is and wants money back; that is one request, not three.
+    """
+    primary = triage.intents[0].intent
+    sure = [score.intent for score in triage.intents[1:] if score.confidence >= SECONDARY_PERCENT]
+    wanted = list(dict.fromkeys([primary, *sure]))
+    covered = {one for intent in wanted for one in COVERS.get(intent, frozenset())}
+    if primary in covered and not any(primary in COVERS.get(other, frozenset()) for other in sure):
+        covered.discard(primary)
+    return tuple(intent for intent in wanted if intent not in covered)
 
 
 def _item_for(intent: Intent, triage: Triage, dossier: Dossier, text: str, now: datetime) -> Item:  # noqa: PLR0911

@@ -19,6 +19,7 @@ from langgraph.types import interrupt
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from connectors.errors import VendorRefused, WireError
 from graph.audit.log import NewEvent, append_all
 from graph.errors import BudgetExhausted, TicketGone, ToolSwitchedOff
 from graph.gate import Gate
@@ -160,6 +161,9 @@ async def _attempt(function: NodeFunction, working: StepContext) -> Step:
         return hand_off(Reason.KILL_SWITCH, note=str(error))
     except TicketGone as error:
         return end(Outcome.IGNORED, Reason.STALE, note=str(error))
+    except (VendorRefused, WireError) as error:
+        # Asking again cannot help. The gate has recorded the call, and a lost permission has its connector draft-only.
+        return hand_off(Reason.TOOL_ERROR, note=str(error))
 
 
 def hand_off(reason: Reason, *, note: str | None = None) -> Step:

@@ -154,8 +154,8 @@ END $$
 """
 """Statement a migration runs once in each database, so that full-text search uses its index.
 
-Row-level security is checked before any condition whose function might tell what it saw, so under it a GIN index is used
-only if the match of a tsvector with a tsquery counts as leakproof. It tells nothing but its answer, yet PostgreSQL does
-not say so, and only a superuser may. Without the right, search reads every section of the tenant: right, but slower.
+Row-level security is checked before any condition whose function might tell what it saw, so under it a GIN index is
+used only if the match of a tsvector with a tsquery counts as leakproof. It tells nothing but its answer, yet PostgreSQL
+does not say so, and only a superuser may. Without the right, search reads every section of the tenant: slower.
 https://www.postgresql.org/docs/current/sql-createfunction.html
 """

@@ -200,12 +200,16 @@ def _among(condition: Among) -> Test:
 
 
 def _all(parts: tuple[Condition, ...]) -> Test:
-    """One loop over plain comparisons before any nested test: most conditions are nothing else, and calls cost most."""
     if len(parts) == 1:
         return compile_test(parts[0])
+    others = tuple(compile_test(part) for part in parts if not _is_plain(part))
+    return _conjunction((_plain(parts), *others)) if others else _plain(parts)
+
+
+def _plain(parts: tuple[Condition, ...]) -> Test:
+    """The plain comparisons in one loop: most conditions are nothing else, and calls cost most."""
     words = tuple((part.fact.name, part.values) for part in parts if isinstance(part, Among) and not part.negated)
     ranges = tuple((part.fact.name, *_ends(part.interval)) for part in parts if isinstance(part, Within))
-    others = tuple(compile_test(part) for part in parts if not _is_plain(part))
 
     def test(values: Values) -> Truth:
         answer: Truth = True
@@ -221,7 +225,15 @@ def _all(parts: tuple[Condition, ...]) -> Test:
                 answer = None
             elif not low <= number <= high:  # type: ignore[operator]  # an integer fact
                 return False
-        for part in others:
+        return answer
+
+    return test
+
+
+def _conjunction(tests: tuple[Test, ...]) -> Test:
+    def test(values: Values) -> Truth:
+        answer: Truth = True
+        for part in tests:
             truth = part(values)
             if truth is False:
                 return False

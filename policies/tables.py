@@ -89,8 +89,8 @@ class Caps:
 class Tables:
     """All that `decide` looks up. `ladder` holds all tiers, the least restrictive first.
 
-    `pivots` are the facts that tell one kind of case from another. `grants_by_tools`: the file has no rules, here or in a
-    ruleset, so that its allow-list is what allows.
+    `pivots` are the facts that tell one kind of case from another. `grants_by_tools`: the file has no rules, here or in
+    a ruleset, so that its allow-list is what allows.
     """
 
     pivots: tuple[str, ...]

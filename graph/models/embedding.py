@@ -24,11 +24,12 @@ DIMENSIONS: Final = 384
 class Embedder:
     """Embeds texts in batches; the same text is computed once while it stays among the last `cache_size`.
 
+    Batches are small because the texts of one are padded to its longest: on a processor that costs more than it saves.
     Safe to share between threads: one lock guards the cache and the model, because torch already uses the cores it was
     given inside one call.
     """
 
-    def __init__(self, model: SentenceTransformer, *, cache_size: int = 4096, batch_size: int = 32) -> None:
+    def __init__(self, model: SentenceTransformer, *, cache_size: int = 4096, batch_size: int = 8) -> None:
         self._model = model
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._cache_size = cache_size
@@ -77,7 +78,7 @@ def load_embedder(*, threads: int | None = None, cache_size: int = 4096) -> Embe
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
     from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     if threads is not None:
         torch.set_num_threads(threads)
     # `local_files_only` keeps the hub client from looking for updates; the folder holds everything.

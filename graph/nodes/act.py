@@ -19,7 +19,7 @@ from connectors.stripe.bodies import (
     refund_body,
 )
 from connectors.stripe.wire import ChargeView
-from graph.audit.log import NewEvent
+from graph.audit.log import NewEvent, append_all
 from graph.digests import of_actions, of_evidence
 from graph.dossier import Dossier
 from graph.runs import leases
@@ -77,7 +77,11 @@ async def act(context: StepContext) -> Step:
         async with context.runtime.sessions(context.tenant_id) as session:
             await leases.check(session, context.tenant_id, context.ticket_id, token=context.context.token)
             ours = await _ours(session, context)
-            used = await _check_approval(session, context, verdicts, evidence, ours)
+            used, stop = await _check_approval(session, context, verdicts, evidence, ours)
+            if stop is not None:
+                # That the approval no longer holds is kept, with its event; nothing is reserved.
+                await append_all(session, context.tenant_id, used)
+                return stop
             answers = await reserve_all(session, context.tenant_id, requests, _means(context), events=used)
             effects = _effects(answers, ours)
     except _Undone as undone:
@@ -125,13 +129,16 @@ async def _check_approval(
     verdicts: Verdicts,
     evidence: str,
     ours: frozenset[str],
-) -> tuple[NewEvent, ...]:
-    """INVARIANT: what needs a person is reserved only in the transaction that uses up that person's approval."""
+) -> tuple[tuple[NewEvent, ...], Step | None]:
+    """The approval's events, and where to go instead where it does not hold.
+
+    INVARIANT: what needs a person is reserved only in the transaction that uses up that person's approval.
+    """
     approval_id = context.state.get("approval_id")
     if approval_id is None:
         if any(one.decision.acts_alone is not Verdict.ALLOW for one in verdicts.decided):
-            raise _Undone(hand_off(Reason.NEEDS_APPROVAL, note="no approval was asked for"))
-        return ()
+            return (), hand_off(Reason.NEEDS_APPROVAL, note="no approval was asked for")
+        return (), None
     bound_to = Binding(of_actions(context.tenant_id, verdicts), context.state["policy_hash"], evidence)
     answer, events = await consume(
         session,
@@ -143,15 +150,15 @@ async def _check_approval(
     )
     match answer:
         case Used():
-            return events
+            return events, None
         case NotPending(state=ApprovalState.USED) if ours or not verdicts.executable:
-            return events  # this node used it before it was interrupted, in the transaction that reserved
+            return events, None  # this node used it before it was interrupted, in the transaction that reserved
         case NotPending(state=ApprovalState.EXPIRED):
-            raise _Undone(hand_off(Reason.APPROVAL_EXPIRED))
+            return events, hand_off(Reason.APPROVAL_EXPIRED)
         case Stale(what=what):
-            raise _Undone(Step("intake", body={"approval_stale": list(what)}))
+            return events, Step("intake", body={"approval_stale": list(what)})
         case NotPending(state=state):
-            raise _Undone(hand_off(Reason.HUMAN_TOOK_OVER, note=f"the approval is {state.value}"))
+            return events, hand_off(Reason.HUMAN_TOOK_OVER, note=f"the approval is {state.value}")
 
 
 def _effects(answers: tuple[ReserveAnswer, ...], ours: frozenset[str]) -> list[str]:

@@ -81,7 +81,7 @@ def redact(text: str, known: KnownProfile | None = None) -> Redacted:
         leftover = next(chain.from_iterable(find(flatten(redacted.text)) for find in _CHECKED_AGAIN), None)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, re.error) as error:
         raise RedactionError(
-            f"redaction of {len(text)} characters broke on a {type(error).__name__}: hand the ticket to a person"
+            f"redaction broke on a {type(error).__name__!r}: hand the ticket to a person"
         ) from error
     if leftover is not None:
         raise RedactionError(

@@ -223,13 +223,20 @@ def _cards_in_run(run: str, offset: int) -> Iterator[Finding]:
 
 def _last_piece_of_card(pieces: list[tuple[int, int, str]], first: int) -> int | None:
     digits, found = "", None
+    lengths = _lengths_of_issuer("".join(piece[2] for piece in pieces[first : first + 4]))
+    if not lengths:
+        return None
     for index in range(first, min(first + _MAX_PIECES, len(pieces))):
         digits += pieces[index][2]
         if len(digits) > MAX_CARD_DIGITS:
             break
-        if len(digits) >= MIN_CARD_DIGITS and is_card_number(digits):
+        if len(digits) in lengths and is_card_number(digits):
             found = index
     return found
+
+
+def _lengths_of_issuer(digits: str) -> frozenset[int]:
+    return frozenset[int]().union(*(lengths for head, lengths in _ISSUERS if head.match(digits)))
 
 
 def find_ibans(flat: str) -> Iterator[Finding]:

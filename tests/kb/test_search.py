@@ -163,14 +163,18 @@ async def test_sections_of_another_tenant_are_never_found(database: Database) ->
 async def test_full_text_index_is_used_under_row_level_security(
     database: Database, admin_url: str, tenant: str
 ) -> None:
-    with psycopg.connect(admin_url) as admin:
-        admin.execute(USE_FULL_TEXT_INDEX)
+    vector = np.full((1, 384), 384**-0.5, dtype=np.float32)
+    documents = [a_document(f"lamp{n}", f"Lamp number {n}.") for n in range(500)]
     async with database.tenant(tenant) as session:
-        await bring_in(session, [a_document("lamp", "A lamp.")], WordEmbedding())
+        await bring_in(session, documents, lambda texts: np.repeat(vector, len(texts), axis=0))
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(USE_FULL_TEXT_INDEX)
+        admin.execute("VACUUM ANALYZE kb_section")
+    async with database.tenant(tenant) as session:
         connection = await session.connection()
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = await connection.execute(
-            text("EXPLAIN SELECT 1 FROM kb_section WHERE is_current AND search @@ CAST('lamp' AS tsquery)")
+            text("EXPLAIN SELECT 1 FROM kb_section WHERE is_current AND search @@ CAST('77' AS tsquery)")
         )
         assert "ix_kb_section_search" in "\n".join(plan.scalars())
 

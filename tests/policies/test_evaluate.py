@@ -76,10 +76,13 @@ def test_what_is_unknown_allows_nothing_and_calls_for_a_person() -> None:
 def test_what_is_missing_is_named() -> None:
     def missing(**changes: object) -> str:
         policy = parsed(AUTO + rule("{charge.amount: {above: {usd: 5}}, order.known: true}", effect="deny"))
-        (match,) = [match for match in asked(policy, order__known=True, **changes).reasons if match.rule == "tried"]
+        (match,) = [
+            match for match in asked(policy, **{"order__known": True, **changes}).reasons if match.rule == "tried"
+        ]
         return match.reason.partition("unknown: ")[2]
 
     assert missing() == "charge.amount)"
+    assert missing(order__known=None, charge__amount_minor=501) == "order.known)"
     assert missing(charge__amount_minor=5, charge__currency=None) == "charge.currency)"
     assert missing(charge__amount_minor=5, charge__currency="eur", action__currency="eur") == "charge.amount in eur)"
 
@@ -267,7 +270,8 @@ autonomy:
         ({"request__intent": "duplicate_charge", "requester__segment": "new"}, Mode.SHADOW),
         ({"request__intent": "duplicate_charge", "requester__segment": "vip", "request__brand": "north"},
          Mode.EXECUTE_WITH_AUDIT),
-        ({"request__intent": "duplicate_charge", "requester__segment": "vip", "request__confidence_percent": 90}, Mode.AUTO),
+        ({"request__intent": "duplicate_charge", "requester__segment": "vip", "request__confidence_percent": 90},
+         Mode.AUTO),
         ({"request__intent": "complaint"}, Mode.SHADOW),
         ({"request__intent": "refund_status"}, Mode.APPROVE),
         ({}, Mode.APPROVE),
@@ -421,7 +425,8 @@ def test_lists_of_tools_speak_about_what_an_action_calls() -> None:
 
 
 def test_a_limit_without_an_amount_in_the_currency_stops_automation() -> None:
-    text = "limits: {tenant: [{id: day, window: 1d, amount: {usd: 100}}, {id: n, window: 1d, count: 9, applies_to: all}]}\n"
+    day, number = "{id: day, window: 1d, amount: {usd: 100}}", "{id: n, window: 1d, count: 9, applies_to: all}"
+    text = f"limits: {{tenant: [{day}, {number}]}}\n"
     policy = parsed(AUTO + text + rule("always"))
     usd = asked(policy)
     assert [(limit.limit_id, limit.cap_minor, limit.cap_count) for limit in usd.limits] == [
@@ -483,7 +488,8 @@ risk:
         ("support_agent", {"action__amount_minor": 5001}, (DENY, Mode.DRAFT, "tools.deny:billing.refund_over_50")),
         ("support_agent", {"action__kind": "reply"}, (ASK, Mode.DRAFT, "approvals:external_email.send")),
         ("support_agent_acting", {"action__amount_minor": 2500}, (ALLOW, Mode.AUTO, "tools.allow:billing.refund")),
-        ("support_agent_acting", {"action__amount_minor": 2501}, (ASK, Mode.APPROVE, "approvals:billing.refund_over_25")),
+        ("support_agent_acting", {"action__amount_minor": 2501},
+         (ASK, Mode.APPROVE, "approvals:billing.refund_over_25")),
         ("starter", {}, (ASK, Mode.SHADOW, "no-match")),
     ],
 )  # fmt: skip

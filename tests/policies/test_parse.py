@@ -239,7 +239,7 @@ def test_a_matrix_has_an_end() -> None:
 
 
 def test_without_other_files_nothing_can_be_extended() -> None:
-    with pytest.raises(PolicyFileError, match="no policy file 'base.yaml' to extend"):
+    with pytest.raises(PolicyFileError, match=r"no policy file 'base\.yaml' to extend"):
         parse_policy("extends: base.yaml\n", name="x.yaml")
 
 

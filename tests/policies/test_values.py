@@ -52,7 +52,7 @@ def test_money_stays_in_its_currency_and_in_bounds() -> None:
     with pytest.raises(MoneyError, match="cannot mix"):
         _ = Money(1, "usd") + Money(1, "eur")
     with pytest.raises(MoneyError, match="not an integer"):
-        Money(True, "usd")
+        Money(minor=True, currency="usd")
     with pytest.raises(MoneyError, match="is beyond"):
         Money(MAX_MINOR + 1, "usd")
 

@@ -11,6 +11,7 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy.dialects import postgresql
 
 from app.migrations.protection import CHANGE, protect
+from kb.models import USE_FULL_TEXT_INDEX
 
 revision = "0003"
 down_revision = "0002"
@@ -37,6 +38,7 @@ SEARCH = (
 
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    op.execute(USE_FULL_TEXT_INDEX)
     _kb_corpus()
     _kb_document()
     _kb_term()

@@ -152,14 +152,14 @@ _AGO: Final = re.compile(
     r"nothing|still|later)\b|^[.!]?$"
 )
 _AGO_BEFORE: Final = re.compile(
-    r"(?:\b(?:hace|ha|faz|il y a|depuis|vor|seit|been|for|after|jetzt|now|its|s|ate|bean|on about)) (?:about |"
+    r"(?:\b(?:hace|ha|faz|il y a|depuis|vor|seit|been|for|after|jetzt|now|its|on about)) (?:about |"
     r"over |almost |like |"
     r"nearly |unas |umas |bereits )?$"
 )
 _BOUGHT: Final = re.compile(
     r"\b(?:ordered|order|bought|buy|purchase\w*|paid|placed|pre-?ordered|got (?:the|this|it|a)|charged|"
     r"checked out|rolled over|"
-    r"renewed|it.?s been|its bean|been|waiting|pedido|pedi|compr\w*|encomenda|command\w*|achet\w*|bestell\w*|"
+    r"renewed|it.?s been|been|waiting|pedido|pedi|compr\w*|encomenda|command\w*|achet\w*|bestell\w*|"
     r"gekauft)\b|"
     r"\u6ce8\u6587|\u8cfc\u5165"
 )

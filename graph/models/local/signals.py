@@ -20,7 +20,7 @@ def _compiled(*patterns: str) -> re.Pattern[str]:
 _NOT_RECEIVED: Final = _compiled(
     r"\b(?:never|not|has ?n.?t|have ?n.?t|did ?n.?t|still no\w?|nothing(?:.s| has)?|no)\b.{0,14}\b(?:arriv\w*|"
     r"receiv\w*|come|came|"
-    r"turned up|show(?:ed|n)? up|shown up|been delivered|got it|got my|got here|rug|parcel|package|delivery)\b",
+    r"turned up|show(?:ed|n)? up|shown up|been delivered|got it|got my|got here|parcel|package|delivery)\b",
     r"\bsays? .{0,4}delivered.{0,80}\b(?:not|no|nothing|never)\b|\b(?:parcel|package|order|"
     r"shipment)\b.{0,20}\b(?:is |was |got )?"
     r"(?:lost|missing|stolen|vanished)",
@@ -32,7 +32,7 @@ _NOT_RECEIVED: Final = _compiled(
 _WAITING: Final = _compiled(
     r"\b(?:in transit|preparing|label created|still (?:waiting|coming|processing)|not (?:had a )?(?:shipped|"
     r"tracking)|where.?s my|"
-    r"wears my|where is my|n.?t (?:so much as )?been (?:packed|shipped)|ships? by|no(?:t had a)? tracking|"
+    r"where is my|n.?t (?:so much as )?been (?:packed|shipped)|ships? by|no(?:t had a)? tracking|"
     r"still on hold)\b",
     r"\b(?:hasn.?t|not) (?:even )?(?:left|shipped)|\u6e96\u5099\u4e2d|\u307e\u3060.{0,12}(?:\u5c4a|\u767a\u9001)",
 )
@@ -169,7 +169,7 @@ _SENSITIVE: Final[tuple[tuple[Sensitive, re.Pattern[str]], ...]] = (
         _compiled(
             r"\b(?:allerg\w+|anaphyla\w+|rash|burn(?:ed|t) (?:my|his|her)|stitches|urgent care|hospital\w*|"
             r"emergency room|injur\w+|bleed\w*|"
-            r"cut my|sliced|poison\w*|choke\w*|electric shock|fire hazard|caught fire|passed away|bereave\w*|deceased|"
+            r"cut my|poison\w*|choke\w*|electric shock|fire hazard|caught fire|passed away|bereave\w*|deceased|"
             r"funeral|"
             r"alergi\w+|allergi\w+|verletzt|krankenhaus|bless\w+ (?:au|a la))\b|\u30a2\u30ec\u30eb\u30ae\u30fc|"
             r"\u602a\u6211"
@@ -189,9 +189,9 @@ _INJECTION: Final = _compiled(
     r"\b(?:assistant|ai|bot|automated (?:agents?|support)|model|inteligencia artificial|chatbot|"
     r"llm)\b.{0,60}\b(?:must|should|required|bound|"
     r"shall|refund|issue|approve|ignore|output|print|reply with|call)\b",
-    r"\b(?:refund_limit|issue_refund|tool_call|function_call|base64|decode and follow|approval id|"
-    r"without review|approval queue|"
-    r"do not (?:forward|mention|escalate)|supervisor agent|safety checks? off|no human|"
+    r"\b(?:issue_refund|tool_call|function_call|base64|"
+    r"without review|"
+    r"do not (?:forward|mention|escalate)|safety checks? off|no human|"
     r"print .{0,20}instructions|<important>|<information>)",
 )
 _NOW: Final = _compiled(
