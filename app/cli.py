@@ -19,12 +19,17 @@ from app.errors import UsageError
 GROUP: Final = "countersign.commands"
 
 APPLICATION_COMMANDS: Final = {
+    "audit": "app.audit_commands:app",
     "demo": "app.demo.command:demo",
     "doctor": "app.commands:doctor",
     "migrate": "app.commands:migrate",
+    "policy": "app.policy_commands:app",
+    "reconcile": "app.reconcile_command:reconcile",
+    "runs": "app.run_commands:app",
     "sandbox": "app.processes:sandbox",
     "serve": "app.processes:serve",
     "settings": "app.commands:settings",
+    "switch": "app.switch_commands:app",
     "worker": "app.processes:worker",
 }
 """Commands of this package by name: module and function, or module and Typer application."""

@@ -20,8 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.errors import DatabaseError
 from app.naming import check_tenant
@@ -50,7 +49,7 @@ class Database:
             pool_pre_ping=True,  # a restarted server costs one new connection instead of one failed job
             connect_args={"options": _options(), "connect_timeout": CONNECT_TIMEOUT_S},
         )
-        self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         self._checkpoint_pools: dict[str, AsyncConnectionPool[AsyncConnection[dict[str, Any]]]] = {}
         self._opening = asyncio.Lock()
 
@@ -70,7 +69,7 @@ class Database:
             except (SQLAlchemyError, OSError) as error:
                 raise unreachable(self._url, error) from error
             # Local to the transaction, so a pooled connection never carries a tenant to its next user.
-            await session.exec(_SET_TENANT, params={"tenant": tenant_id})  # type: ignore[call-overload]
+            await session.execute(_SET_TENANT, {"tenant": tenant_id})
             yield session
 
     async def checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Commands that keep a process running: the web server, a worker, the sandbox. Each imports what it needs when it runs."""
+"""Commands that keep a process running: web server, worker, sandbox. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
     _log(settings.log_level)
     listener = listen(settings.host, settings.port if port is None else port)
     app = create_app(settings, commanding.storage.app_url)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, loop="uvloop", http="httptools")
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, loop="uvloop", http="httptools"
+    )
     print(f"listening on http://{settings.host}:{listener.getsockname()[1]}", file=sys.stderr)
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a worker's or a web process's working parts out. The only place that knows them all.
+"""The composition root: settings in, the working parts of a worker or a web process out. Only it knows them all.
 
 Business time is the machine's clock, except beside a sandbox, whose clock the doubles and every process of the data
 folder share. Nothing is sent while parts are put together.
@@ -76,7 +76,10 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
     if settings.zendesk is None or settings.stripe is None:
         raise SettingsError(
             [
-                f"tenant {tenant_id!r} needs both zendesk and stripe to work tickets; `countersign doctor` says what is missing"
+                (
+                    f"tenant {tenant_id!r} needs both zendesk and stripe to work tickets; "
+                    "`countersign doctor` says what is missing"
+                )
             ]
         )
     zendesk, stripe, orders = settings.zendesk, settings.stripe, settings.orders
@@ -151,7 +154,4 @@ async def open_advancer(
 
 async def _savers(database: Database, tenants: Mapping[str, Tenant]) -> dict[str, AsyncPostgresSaver]:
     serializer = JsonPlusSerializer(allowed_msgpack_modules=CHECKPOINT_MODULES)
-    return {
-        name: AsyncPostgresSaver(await database.checkpoint_pool(name), serde=serializer)
-        for name in tenants
-    }
+    return {name: AsyncPostgresSaver(await database.checkpoint_pool(name), serde=serializer) for name in tenants}

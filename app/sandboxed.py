@@ -55,7 +55,8 @@ def write_settings(data_dir: Path, ports: Ports) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     address = f"http://{LOOPBACK}:{ports.sandbox}"
     path = data_dir / SANDBOX_FILE
-    text = f"""# Written by `countersign demo` or `countersign sandbox`. These credentials open the local sandbox and nothing else.
+    text = f"""# Written by `countersign demo` or `countersign sandbox`.
+# These credentials open the local sandbox and nothing else.
 host = "{LOOPBACK}"
 port = {ports.web}
 

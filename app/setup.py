@@ -33,7 +33,9 @@ def policy_text(name: str) -> str:
         return Path(name).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError([f"the policy file {name!r} cannot be read: {reason}; correct the tenant's `policy`"]) from error
+        raise SettingsError(
+            [f"the policy file {name!r} cannot be read: {reason}; correct the tenant's `policy`"]
+        ) from error
 
 
 async def publish_initial_policies(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:

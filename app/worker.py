@@ -1,7 +1,7 @@
 """The worker: jobs from the queue, and a look-out that finds whatever no job told of.
 
-As many processes as wanted. A job is a hint; the look-out comes by every moment and finds what is due, what was lost and
-what a dead worker left, so nothing depends on a job arriving. Every failure is recorded and tried again later.
+As many processes as wanted. A job is a hint; the look-out comes by every moment and finds what is due, what was lost
+and what a dead worker left, so nothing depends on a job arriving. Every failure is recorded and tried again later.
 """
 
 from __future__ import annotations

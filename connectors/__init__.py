@@ -1,1 +1,1 @@
-"""What is outside: one adapter per vendor, and the sandbox that stands in for them. A call ends in Done, Refused or Unknown."""
+"""What is outside: an adapter per vendor, and the sandbox in their place. A call ends Done, Refused or Unknown."""

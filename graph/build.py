@@ -2,13 +2,15 @@
 
 ::
 
-    intake ▶ triage ▶ gather ▶ retrieve ▶ plan ▶ decide ▶ draft ▶ verify ▶ review ▶ act ▶ settle ▶ answer ▶ deliver ▶ close
+    intake ▶ triage ▶ gather ▶ retrieve ▶ plan ▶ decide ▶ draft ▶ verify ▶ review ▶ act ▶ settle ▶ answer ▶ deliver ▶
+    close
       │        │                          │        │                 │       ┆      │      ┆         │        ┆  │
       └────────┴──────────────────────────┴────────┴── hand_off ◀────┴───────┴──────┴──────┴─────────┘        ┆  ▼
                                                           └───────────────────────────────────▶ deliver      wait ┆
 
-`┆` waits: `review` for a person, `settle` and `deliver` for the settlement, `wait` for the customer. A new message leads
-from every wait back to `intake`. Every other node may run again at any time: it writes in one transaction, at its end.
+`┆` waits: `review` for a person, `settle` and `deliver` for the settlement, `wait` for the customer. A new message
+leads from every wait back to `intake`. Every other node may run again at any time: it writes in one transaction, at
+its end.
 """
 
 from __future__ import annotations

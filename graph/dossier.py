@@ -1,7 +1,7 @@
 """Everything that was read about a requester for one ticket, exactly as the vendors said it, with when and how.
 
-A dossier is sealed as one artifact and loaded by id. It decides nothing: `graph.casefile` turns it into the facts of one
-candidate action.
+A dossier is sealed as one artifact and loaded by id. It decides nothing: `graph.casefile` turns it into the facts of
+one candidate action.
 """
 
 from __future__ import annotations

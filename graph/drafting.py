@@ -57,7 +57,7 @@ def draft_of(said: tuple[Paragraph, ...], *, language: str, name: str, shop: str
 
 def first_name(name: str) -> str:
     """The first word of a name where it is letters only; a profile is its owner's text, so no more of it is taken."""
-    first = name.split()[0] if name.split() else ""
+    first = name.split(maxsplit=1)[0] if name.split() else ""
     return first if _NAME.fullmatch(first) else ""
 
 
@@ -139,7 +139,8 @@ def _action(one: Decided, dossier: Dossier, effected: Mapping[str, str | None]) 
             assert candidate.amount is not None
             return Paragraph(Template.PAYMENT_CANCELLED, {"amount": candidate.amount}, section)
         case _:
-            assert candidate.amount is not None and candidate.charge_id is not None
+            assert candidate.amount is not None
+            assert candidate.charge_id is not None
             charge = _charge(dossier, candidate.charge_id)
             pending = effected.get(candidate.charge_id) in {
                 RefundStatus.PENDING.value,

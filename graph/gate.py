@@ -1,8 +1,8 @@
 """The gate that every call outside passes, reads included.
 
-It knows who calls (actor), with which credential, under which switch, scope and budget; it lets the call through or not,
-and keeps a record of its decision that the node writes into the log in its own transaction. A 401 or 403 makes the
-connector draft-only for the tenant, and says so.
+It knows who calls (actor), with which credential, under which switch, scope and budget; it lets the call through or
+not, and keeps a record of its decision that the node writes into the log in its own transaction. A 401 or 403 makes
+the connector draft-only for the tenant, and says so.
 """
 
 from __future__ import annotations

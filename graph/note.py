@@ -1,4 +1,4 @@
-"""The internal note of a hand-off, in plain text: what the customer wants, what is known, what was decided, what to do."""
+"""The internal note of a hand-off, as plain text: what the customer wants, what is known and decided, what to do."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ WHY: Final[Mapping[Reason, str]] = {
     Reason.NOT_A_REQUEST: "the message asks for nothing",
 }
 NEXT: Final[Mapping[Reason, str]] = {
-    Reason.POLICY_DENIED: "Check the facts below; if they are right, send the customer the section and offer an alternative.",
-    Reason.IDENTITY_NOT_VERIFIED: "Verify who is writing, for example by the order e-mail address, before anything is paid.",
-    Reason.UNKNOWN_OUTCOME: "Look for the refund in the payment system before doing anything; do not refund again.",
+    Reason.POLICY_DENIED: "Check the facts; if they are right, send the section and offer an alternative.",
+    Reason.IDENTITY_NOT_VERIFIED: "Verify who is writing, for example by the order's address, before anything is paid.",
+    Reason.UNKNOWN_OUTCOME: "Look for the refund in the payment system first; do not refund again.",
     Reason.SUSPECTED_ABUSE: "Read the ticket and the payment history before you answer.",
     Reason.CUSTOMER_SILENT: "Close the ticket or ask once more.",
-    Reason.MISSING_DATA: "Find out what is missing below.",
+    Reason.MISSING_DATA: "Find out what is missing.",
 }
 
 
@@ -78,7 +78,9 @@ def note_text(findings: Findings) -> str:
         ("Policy sections", list(_sections(findings.sections))),
         ("Suggested next steps", list(_next(findings))),
     )
-    headed = [f"{title}\n" + "\n".join(f"- {' '.join(line.split())}" for line in lines) for title, lines in parts if lines]
+    headed = [
+        f"{title}\n" + "\n".join(f"- {' '.join(line.split())}" for line in lines) for title, lines in parts if lines
+    ]
     if findings.draft is not None:
         headed.append(f"Draft of a reply\n\n{findings.draft.text}")
     return "\n\n".join(headed)
@@ -131,7 +133,8 @@ def _verdict(one: Decided) -> str:
     amount = f" of {one.candidate.amount}" if one.candidate.amount is not None else ""
     section = f", section {one.decision.section}" if one.decision.section else ""
     reason = one.decision.reasons[0].reason if one.decision.reasons else "no rule allows it"
-    return f"{one.candidate.kind.value}{amount}: {one.decision.verdict.value} by rule {one.decision.rule}{section}. {reason}"
+    kind, verdict = one.candidate.kind.value, one.decision.verdict.value
+    return f"{kind}{amount}: {verdict} by rule {one.decision.rule}{section}. {reason}"
 
 
 def _sections(sections: Sections | None) -> Iterator[str]:
@@ -143,7 +146,8 @@ def _next(findings: Findings) -> Iterator[str]:
     yield NEXT.get(findings.reason, "Read the ticket, check the facts below and answer the customer.")
     for item in findings.plan.items if findings.plan else ():
         for proposal in item.proposals:
-            yield f"Prefilled: {_PROPOSALS.get(proposal.kind, proposal.kind.value)} for order {proposal.order_id or 'unknown'}."
+            what = _PROPOSALS.get(proposal.kind, proposal.kind.value)
+            yield f"Prefilled: {what} for order {proposal.order_id or 'unknown'}."
 
 
 _PROPOSALS: Final[Mapping[ActionKind, str]] = {

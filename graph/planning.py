@@ -1,8 +1,8 @@
 """From what was understood and what was read to what could be done: candidates by code, and a choice among them.
 
 Pure. Candidates come only from the requester's own charges, items and subscriptions; amounts are read from them. Where
-one candidate fits what the customer said, no model is needed; where several do, `choose` asks the customer or leaves the
-choice to a model that may answer with an index.
+one candidate fits what the customer said, no model is needed; where several do, `choose` asks the customer or leaves
+the choice to a model that may answer with an index.
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ COVERS: Final[Mapping[Intent, frozenset[Intent]]] = {
 """What a more specific request says along with itself."""
 _ENDED: Final = frozenset({SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED})
 _WORD = re.compile(r"[a-z]{4,}")
+_MONEY_BACK = re.compile(r"\b(?:refund|reimburse|money back|charge ?back|pay me back)", re.IGNORECASE)
+"""Somebody who ends a subscription says in the same breath whether they want the renewal back."""
 
 
 def plan(triage: Triage, dossier: Dossier, text: str, *, now: datetime) -> Plan:
@@ -133,7 +135,7 @@ def _item_for(intent: Intent, triage: Triage, dossier: Dossier, text: str, now: 
     if intent is Intent.REFUND_STATUS:
         return Item(intent, candidates=(Candidate(ActionKind.REPLY, intent),), answer=Answer.REFUND_STATUS)
     if intent is Intent.CANCEL_SUBSCRIPTION:
-        return _cancel_subscription(triage.claims, dossier, now)
+        return _cancel_subscription(triage, dossier, text, now)
     if intent is Intent.DUPLICATE_CHARGE:
         return _duplicate(triage.claims, dossier.charges, dossier)
     return _money_back(intent, triage.claims, dossier, text)
@@ -326,7 +328,7 @@ def orders_meant(claims: Claims, orders: tuple[OrderView, ...]) -> tuple[OrderVi
     return orders
 
 
-def _cancel_subscription(claims: Claims, dossier: Dossier, now: datetime) -> Item:
+def _cancel_subscription(triage: Triage, dossier: Dossier, text: str, now: datetime) -> Item:
     intent = Intent.CANCEL_SUBSCRIPTION
     if dossier.subscriptions is None:
         return Item(intent, needs_person=Reason.MISSING_DATA)
@@ -337,7 +339,7 @@ def _cancel_subscription(claims: Claims, dossier: Dossier, now: datetime) -> Ite
         return Item(intent, missing=frozenset({Missing.WHICH_SUBSCRIPTION}))
     subscription = running[0]
     renewal = _renewal(subscription, dossier, now)
-    wants_money = claims.wants is Want.REFUND
+    wants_money = triage.claims.wants is Want.REFUND or _MONEY_BACK.search(text) is not None
     timing = "now" if wants_money and renewal is not None else "period_end"
     cancel = Candidate(
         ActionKind.CANCEL_SUBSCRIPTION,

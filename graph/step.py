@@ -2,7 +2,8 @@
 
 A node function reads through the gate, computes, and returns a `Step`. The wrapper stores its artifacts sealed, counts
 what was used, and appends the node's and its calls' events, all in one transaction that also holds the ticket's lease.
-INVARIANT: a node writes nothing outside and nothing of ours except in that transaction, so it may run again at any time.
+INVARIANT: a node writes nothing outside and nothing of ours except in that transaction, so it may run again at any
+time.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Step:
     """
 
     goto: str
-    update: RunState = field(default_factory=lambda: RunState())
+    update: RunState = field(default_factory=RunState)
     artifacts: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
     writes: tuple[Write, ...] = ()
@@ -119,7 +120,8 @@ def step(
         node: its name.
         function: what it does.
         parts: what it works with.
-        ask: for a node that waits: what it waits for. The wait comes first, because LangGraph runs a node again from its
+        ask: for a node that waits: what it waits for. The wait comes first, because LangGraph runs a node again from
+        its
             top when it is woken (https://docs.langchain.com/oss/python/langgraph/interrupts).
     """
 

@@ -33,11 +33,11 @@ class VaultError(Exception):
     """Root of the vault's errors: a sealed value that cannot be opened, or a key that is not what it should be."""
 
 
-class SubjectErased(VaultError):  # noqa: N818 - it states a fact, like the connectors' errors
+class SubjectErased(VaultError):
     """The person's key was deleted on request; what it sealed is gone and nothing new may be sealed for them."""
 
 
-class UnknownMasterKey(VaultError):  # noqa: N818 - it states a fact, like the connectors' errors
+class UnknownMasterKey(VaultError):
     """A data key is wrapped under a master key that this installation was not given."""
 
 

@@ -1,1 +1,1 @@
-"""What may happen: money, facts, proposals, verdicts and the rules that join them. Pure, without I/O, clock or chance."""
+"""What may happen: money, facts, proposals, verdicts and the rules that join them. Pure: no I/O, clock or chance."""

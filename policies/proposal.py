@@ -1,7 +1,7 @@
 """All that a model may say: a value of a finite type. It holds no amount, id, address, link or policy text.
 
-A proposal picks, for each request, one of the candidates that code enumerated from the verified requester's own charges,
-items and subscriptions. What a candidate costs and whom it concerns stays on our side of the table.
+A proposal picks, for each request, one of the candidates that code enumerated from the verified requester's own
+charges, items and subscriptions. What a candidate costs and whom it concerns stays on our side of the table.
 """
 
 from __future__ import annotations

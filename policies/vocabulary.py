@@ -1,4 +1,4 @@
-"""The closed words of the trade: intents, actions, verdicts, modes, outcomes and reasons. One spelling, used everywhere."""
+"""The closed words of the trade: intents, actions, verdicts, modes, outcomes, reasons. One spelling everywhere."""
 
 from __future__ import annotations
 

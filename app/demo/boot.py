@@ -1,4 +1,4 @@
-"""Booting everything on one machine: the database, the sandbox, the web server and a worker, each in its own process."""
+"""Booting everything on one machine: the database, sandbox, web server and worker, each in its own process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Booted:
         log = part.log_path.open("ab")
         self._logs.append(log)
         environment = {**os.environ, f"{PREFIX}DATA_DIR": str(self.settings.data_dir)}
-        part.process = subprocess.Popen(
+        part.process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own command
             [sys.executable, "-m", "app.main", *part.arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -90,7 +90,9 @@ class Booted:
 
 
 @contextmanager
-def booted(settings: Settings, *, sandbox_url: str, web_url: str, seed: int, say: Callable[[str], None]) -> Iterator[Booted]:
+def booted(
+    settings: Settings, *, sandbox_url: str, web_url: str, seed: int, say: Callable[[str], None]
+) -> Iterator[Booted]:
     """Everything started and answering, for as long as the block lasts.
 
     Raises:

@@ -62,7 +62,7 @@ class _Show:
     tickets: list[tuple[str, str]] = field(default_factory=list)
 
 
-def demo(  # noqa: PLR0913, PLR0917 - the options of the command
+def demo(
     ctx: typer.Context,
     tickets: Annotated[int, typer.Option(min=1, max=10_000, help="How many tickets.")] = 24,
     seed: Annotated[int, typer.Option(help="Tickets and ids follow from it.")] = 1,

@@ -165,7 +165,8 @@ def show(found: Report, console: Console) -> None:
         table.add_column(head, justify="right" if head in {"refund", "time"} else "left", overflow="fold")
     for ticket in found.tickets:
         decided = "\n".join(
-            f"{action['kind']} {action['verdict']} {action['section'] or ''}".replace("_", " ") for action in ticket.actions
+            f"{action['kind']} {action['verdict']} {action['section'] or ''}".replace("_", " ")
+            for action in ticket.actions
         )
         refunds = "\n".join(str(Money(one["amount_minor"], one["currency"])) for one in ticket.refunds)
         outcome = (ticket.outcome or "unfinished").replace("_", " ")

@@ -1,4 +1,4 @@
-"""The demo's tickets: stories of a shop, with names, numbers and goods drawn on a seed. The same seed, the same tickets."""
+"""The demo's tickets: stories of a shop, their names, numbers and goods drawn on a seed. Same seed, same tickets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,48 @@ from connectors.sandbox.world.model import Setting
 from connectors.sandbox.world.reading import read_yaml
 from connectors.sandbox.world.third_party import ticket_line_world
 
-FIRST_NAMES: Final = (
-    "Ana Marcus Priya Tomas Ingrid Kofi Lena Hiroshi Maya Oskar Nadia Felix Grace Ivan Chloe Samir Elena Jonas Ruth Diego"
-).split()
-LAST_NAMES: Final = (
-    "Ruiz Bell Nair Novak Lindqvist Mensah Fischer Tanaka Cohen Berg Haddad Moreau Okafor Petrov Dubois Khan Rossi Meyer"
-).split()
+FIRST_NAMES: Final = [
+    "Ana",
+    "Marcus",
+    "Priya",
+    "Tomas",
+    "Ingrid",
+    "Kofi",
+    "Lena",
+    "Hiroshi",
+    "Maya",
+    "Oskar",
+    "Nadia",
+    "Felix",
+    "Grace",
+    "Ivan",
+    "Chloe",
+    "Samir",
+    "Elena",
+    "Jonas",
+    "Ruth",
+    "Diego",
+]
+LAST_NAMES: Final = [
+    "Ruiz",
+    "Bell",
+    "Nair",
+    "Novak",
+    "Lindqvist",
+    "Mensah",
+    "Fischer",
+    "Tanaka",
+    "Cohen",
+    "Berg",
+    "Haddad",
+    "Moreau",
+    "Okafor",
+    "Petrov",
+    "Dubois",
+    "Khan",
+    "Rossi",
+    "Meyer",
+]
 GOODS: Final = (
     "copper watering can",
     "cedar planter box",
@@ -58,7 +94,7 @@ def _split() -> list[str]:
 
 def _unindented(part: str) -> list[str]:
     lines = part.splitlines()[1:]  # the first is the story's name
-    return [line[2:] if line.startswith("  ") else line for line in lines]
+    return [line.removeprefix("  ") for line in lines]
 
 
 def _words(chance: random.Random, number: int) -> dict[str, str]:

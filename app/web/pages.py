@@ -1,7 +1,8 @@
 """The plain pages: what runs there are, one run step by step, and a pending question to approve or reject.
 
 Ticket text is only ever text: Jinja2 escapes everything, the policy of the page allows no script at all, and the answer
-to a question is accepted only with the token that the page of this process carried. Bound to loopback until people sign in.
+to a question is accepted only with the token that the page of this process carried. Bound to loopback until people
+sign in.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.runtime import new_id
@@ -41,7 +43,23 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-REASON_CODES: Final = ("wrong_understanding", "wrong_amount", "wrong_policy", "wrong_tone", "customer_relation", "other")
+REASON_CODES: Final = (
+    "wrong_understanding",
+    "wrong_amount",
+    "wrong_policy",
+    "wrong_tone",
+    "customer_relation",
+    "other",
+)
+
+
+class AnswerForm(BaseModel):
+    """What the form of a question sends."""
+
+    token: str
+    decision: str
+    reason_code: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,44 +102,47 @@ def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def routes(pages: Pages) -> APIRouter:
-    """The pages' routes."""
-    router = APIRouter()
-    environment = _environment()
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """The handlers of the pages."""
 
-    def page(name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        html = environment.get_template(name).render(**values)
-        return HTMLResponse(html, status, headers=HEADERS)
+    pages: Pages
+    environment: Environment
 
-    @router.get("/style.css")
-    async def style() -> Response:
+    def page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        """A rendered template with the headers of every page."""
+        return HTMLResponse(self.environment.get_template(name).render(**values), status, headers=HEADERS)
+
+    def missing(self, what: str, name: str) -> Response:
+        """A page that says what is not there."""
+        text = f"There is no {what} {name[:80]!r} here."
+        return self.page("message.html", HTTPStatus.NOT_FOUND, title="Not found", text=text)
+
+    async def style(self) -> Response:
         css = (Path(__file__).parent.parent / "static" / "style.css").read_text("utf-8")
         return Response(css, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
-    @router.get("/")
-    async def home() -> Response:
-        if not pages.tenants:
-            return page("message.html", HTTPStatus.OK, title="No tenant", text="No tenant is configured.")
-        return RedirectResponse(f"/t/{quote(pages.tenants[0])}/runs")
+    async def home(self) -> Response:
+        if not self.pages.tenants:
+            return self.page("message.html", title="No tenant", text="No tenant is configured.")
+        return RedirectResponse(f"/t/{quote(self.pages.tenants[0])}/runs")
 
-    @router.get("/t/{tenant_id}/runs")
-    async def runs(tenant_id: str, outcome: str | None = None) -> Response:
-        if tenant_id not in pages.tenants:
-            return _missing(page, "tenant", tenant_id)
-        async with pages.sessions(tenant_id) as session:
+    async def runs(self, tenant_id: str, outcome: str | None = None) -> Response:
+        if tenant_id not in self.pages.tenants:
+            return self.missing("tenant", tenant_id)
+        async with self.pages.sessions(tenant_id) as session:
             listed = await read_runs(session, tenant_id, outcome=outcome)
-        return page("runs.html", tenant_id=tenant_id, runs=listed, outcome=outcome)
+        return self.page("runs.html", tenant_id=tenant_id, runs=listed, outcome=outcome)
 
-    @router.get("/t/{tenant_id}/runs/{run_id}")
-    async def run(tenant_id: str, run_id: str, request: Request) -> Response:
-        if tenant_id not in pages.tenants:
-            return _missing(page, "tenant", tenant_id)
-        async with pages.sessions(tenant_id) as session:
-            found: RunPage | None = await read_run(session, pages.vault, tenant_id, run_id)
+    async def run(self, tenant_id: str, run_id: str, request: Request) -> Response:
+        if tenant_id not in self.pages.tenants:
+            return self.missing("tenant", tenant_id)
+        async with self.pages.sessions(tenant_id) as session:
+            found: RunPage | None = await read_run(session, self.pages.vault, tenant_id, run_id)
         if found is None:
-            return _missing(page, "run", run_id)
-        token = pages.token(found.approval_id) if found.approval_id is not None else None
-        return page(
+            return self.missing("run", run_id)
+        token = self.pages.token(found.approval_id) if found.approval_id is not None else None
+        return self.page(
             "run.html",
             tenant_id=tenant_id,
             found=found,
@@ -130,35 +151,36 @@ def routes(pages: Pages) -> APIRouter:
             reason_codes=REASON_CODES,
         )
 
-    @router.post("/t/{tenant_id}/approvals/{approval_id}")
-    async def answer(  # noqa: PLR0913, PLR0917 - the fields of a form
+    async def answer(
+        self,
         tenant_id: str,
         approval_id: str,
         request: Request,
-        token: Annotated[str, Form()],
-        decision: Annotated[str, Form()],
-        reason_code: Annotated[str, Form()] = "",
-        reply: Annotated[str, Form()] = "",
+        form: Annotated[AnswerForm, Form()],
     ) -> Response:
-        if tenant_id not in pages.tenants:
-            return _missing(page, "tenant", tenant_id)
-        if not _is_local(request) or not hmac.compare_digest(token, pages.token(approval_id)):
+        if tenant_id not in self.pages.tenants:
+            return self.missing("tenant", tenant_id)
+        if not _is_local(request) or not hmac.compare_digest(
+            form.token.encode(), self.pages.token(approval_id).encode()
+        ):
             text = "This form was not made by this server for you. Open the run again and answer there."
-            return page("message.html", HTTPStatus.FORBIDDEN, title="Not accepted", text=text)
-        if decision not in {choice.value for choice in Answer} or (reason_code and reason_code not in REASON_CODES):
-            text = f"{decision!r} is not an answer. Choose approve or reject."
-            return page("message.html", HTTPStatus.BAD_REQUEST, title="Not accepted", text=text)
-        return await _decide(pages, page, tenant_id, approval_id, Answer(decision), reason_code or None, reply)
+            return self.page("message.html", HTTPStatus.FORBIDDEN, title="Not accepted", text=text)
+        if form.decision not in {choice.value for choice in Answer} or form.reason_code not in {"", *REASON_CODES}:
+            text = f"{form.decision[:40]!r} is not an answer. Choose approve or reject."
+            return self.page("message.html", HTTPStatus.BAD_REQUEST, title="Not accepted", text=text)
+        return await _decide(self, tenant_id, approval_id, form)
 
+
+def routes(pages: Pages) -> APIRouter:
+    """The pages' routes."""
+    views = _Views(pages, _environment())
+    router = APIRouter()
+    router.add_api_route("/style.css", views.style)
+    router.add_api_route("/", views.home)
+    router.add_api_route("/t/{tenant_id}/runs", views.runs)
+    router.add_api_route("/t/{tenant_id}/runs/{run_id}", views.run)
+    router.add_api_route("/t/{tenant_id}/approvals/{approval_id}", views.answer, methods=["POST"])
     return router
-
-
-_Page = Callable[..., Response]
-
-
-def _missing(page: _Page, what: str, name: str) -> Response:
-    text = f"There is no {what} {name[:80]!r} here."
-    return page("message.html", HTTPStatus.NOT_FOUND, title="Not found", text=text)
 
 
 def _is_local(request: Request) -> bool:
@@ -167,22 +189,15 @@ def _is_local(request: Request) -> bool:
     return request.client is not None and request.client.host in LOOPBACK and host in LOOPBACK
 
 
-async def _decide(  # noqa: PLR0913, PLR0917 - one answer
-    pages: Pages,
-    page: _Page,
-    tenant_id: str,
-    approval_id: str,
-    choice: Answer,
-    reason_code: str | None,
-    reply: str,
-) -> Response:
+async def _decide(views: _Views, tenant_id: str, approval_id: str, form: AnswerForm) -> Response:
+    pages, choice = views.pages, Answer(form.decision)
     async with pages.sessions(tenant_id) as session:
         approval = await session.get(Approval, (tenant_id, approval_id))
         if approval is None:
-            return _missing(page, "question", approval_id)
+            return views.missing("question", approval_id)
         found = await read_run(session, pages.vault, tenant_id, approval.run_id)
         assert found is not None
-        edited = reply.replace("\r\n", "\n").strip()
+        edited = form.reply.replace("\r\n", "\n").strip()
         is_edited = bool(edited) and found.draft is not None and edited != found.draft.strip()
         made = await decide(
             session,
@@ -193,7 +208,7 @@ async def _decide(  # noqa: PLR0913, PLR0917 - one answer
             now=pages.now(),
             new_id=new_id,
             vault=pages.vault,
-            reason_code=reason_code,
+            reason_code=form.reason_code or None,
             reply=Reply(edited_reply=edited) if is_edited and choice is Answer.APPROVE else None,
             subject_id=found.subject_id,
         )
@@ -205,4 +220,4 @@ async def _decide(  # noqa: PLR0913, PLR0917 - one answer
             text = f"This question is {state.value} already; nothing was changed."
         case Forbidden(why=why):
             text = f"Not allowed: {why}."
-    return page("message.html", HTTPStatus.CONFLICT, title="Nothing was changed", text=text)
+    return views.page("message.html", HTTPStatus.CONFLICT, title="Nothing was changed", text=text)

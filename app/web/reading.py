@@ -50,7 +50,9 @@ async def read_runs(session: AsyncSession, tenant_id: str, *, outcome: str | Non
     if outcome is not None:
         query = query.where(col(Run.outcome) == outcome)
     waits = (col(Run.state) == "waiting") & (col(Run.wait_for) == "review")
-    return (await session.execute(query.order_by(waits.desc(), col(Run.started_at).desc()).limit(NEWEST))).scalars().all()
+    return (
+        (await session.execute(query.order_by(waits.desc(), col(Run.started_at).desc()).limit(NEWEST))).scalars().all()
+    )
 
 
 async def read_run(session: AsyncSession, vault: Vault, tenant_id: str, run_id: str) -> RunPage | None:

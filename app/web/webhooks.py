@@ -51,7 +51,7 @@ class Door:
     new_id: Callable[[str], str]
 
 
-class _Refusal(Exception):  # noqa: N818 - an answer on its way out
+class _Refusal(Exception):
     """An answer other than 2xx, with the sentence for whoever reads the sender's log."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
@@ -80,13 +80,17 @@ _Read = Callable[[Door, str, bytes, Mapping[str, str]], Arrival]
 
 async def _answer(door: Door, tenant_id: str, request: Request, read: _Read) -> Response:
     try:
-        if tenant_id not in door.secrets:
-            raise _Refusal(HTTPStatus.NOT_FOUND, f"no tenant {tenant_id[:64]!r} here: check the webhook's address")
+        _known(door, tenant_id)
         raw = await _body(request)
         arrival = await _verified(door, tenant_id, request, raw, read)
         return await _store(door, tenant_id, arrival)
     except _Refusal as refusal:
         return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+
+
+def _known(door: Door, tenant_id: str) -> None:
+    if tenant_id not in door.secrets:
+        raise _Refusal(HTTPStatus.NOT_FOUND, f"no tenant {tenant_id[:64]!r} here: check the webhook's address")
 
 
 def _retry(status: HTTPStatus) -> dict[str, str] | None:
@@ -146,7 +150,7 @@ def _stripe(door: Door, tenant_id: str, raw: bytes, headers: Mapping[str, str]) 
 
 
 def _parked(source: str, raw: bytes, error: WireError) -> Arrival:
-    """Genuine and not readable: kept by its digest, so that somebody can look, and acknowledged, since a retry is no use."""
+    """Genuine and not readable: kept by its digest for somebody to look at, and acknowledged: a retry is no use."""
     return Arrival(
         source=source,
         event_id=f"unreadable:{hashlib.sha256(raw).hexdigest()}",

@@ -7,7 +7,6 @@ time. Hold windows and the pruning of idempotency keys then pass in moments.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +32,7 @@ class SandboxClock:
         offset_s = self._offset_s() + seconds
         with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False) as scratch:
             json.dump({"offset_s": offset_s}, scratch)
-        os.replace(scratch.name, self._path)
+        Path(scratch.name).replace(self._path)
         return self.now()
 
     def _offset_s(self) -> float:

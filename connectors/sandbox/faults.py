@@ -34,9 +34,9 @@ class FaultKind(StrEnum):
 class Fault:
     """One line of a fault file.
 
-    `at` may hold `*`. `times` strikes are made, the first after `skip` matching requests; `probability` (0 to 1) decides
-    each one on the seed; `delay_s` is how long a time-out keeps the caller waiting before the connection is closed;
-    `retry_after_s` is what a 429 or 503 asks for.
+    `at` may hold `*`. `times` strikes are made, the first after `skip` matching requests; `probability` (0 to 1)
+    decides each one on the seed; `delay_s` is how long a time-out keeps the caller waiting before the connection is
+    closed; `retry_after_s` is what a 429 or 503 asks for.
     """
 
     at: str
@@ -77,7 +77,7 @@ class Faults:
         with self._lock:
             for entry in self._left:
                 fault, skip, times = entry
-                assert isinstance(fault, Fault) and isinstance(skip, int) and isinstance(times, int)  # noqa: S101, PT018
+                assert isinstance(fault, Fault) and isinstance(skip, int) and isinstance(times, int)  # noqa: PT018
                 if times <= 0 or fault.kind.value.startswith("webhook_") is not webhook:
                     continue
                 if not fnmatchcase(place, fault.at):

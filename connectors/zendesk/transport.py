@@ -29,7 +29,7 @@ _THROTTLED: Final = 429
 _UNAUTHENTICATED: Final = 401
 
 
-class VendorAnswer(Exception):  # noqa: N818 - an answer, which the caller turns into an error or a value
+class VendorAnswer(Exception):
     """Zendesk answered, and it was not a 2xx. `code` is its own word, `retry_after_s` is in seconds."""
 
     def __init__(
@@ -43,7 +43,7 @@ class VendorAnswer(Exception):  # noqa: N818 - an answer, which the caller turns
         self.request_id = request_id
 
 
-class NoAnswer(Exception):  # noqa: N818 - as above
+class NoAnswer(Exception):
     """No readable answer came. `why` is `timeout`, `connection` or `unreadable`, as in `connectors.outcome.Unknown`."""
 
     def __init__(self, why: str, detail: str) -> None:

@@ -74,7 +74,7 @@ def zendesk_arrival(event: TicketEvent | OtherEvent) -> Arrival:
 
 
 def stripe_arrival(event: StripeEvent) -> Arrival:
-    """A Stripe event for the inbox. A refund's is worked on; the others are recorded, since facts are read when needed."""
+    """A Stripe event for the inbox. A refund's is worked on; others are recorded: facts are read when needed."""
     is_refund = isinstance(event.subject, RefundView)
     return Arrival(
         source="stripe",

@@ -1,4 +1,4 @@
-"""What a stored event means for its ticket, as far as the event itself tells. Pure; the ticket is read where it does not.
+"""What a stored event means for its ticket, as far as it tells itself. Pure; where it does not, the ticket is read.
 
 Our own updates raise the same events as anybody's, so they are recognised by their actor: otherwise every reply would
 start a run.
@@ -34,7 +34,9 @@ _GONE = frozenset({EventKind.SOFT_DELETED, EventKind.PERMANENTLY_DELETED, EventK
 SWEPT = "swept"
 
 
-def recognise(event: InboxEvent, *, bot_user_id: int, last_comment_id: int) -> Recognised:
+def recognise(  # noqa: PLR0911 - one return for each meaning
+    event: InboxEvent, *, bot_user_id: int, last_comment_id: int
+) -> Recognised:
     """What a Zendesk or sweeper event means.
 
     Args:

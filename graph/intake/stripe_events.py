@@ -1,4 +1,4 @@
-"""What Stripe told about refunds: read the refund anew, and let the settlement take it in. Events come twice and late."""
+"""What Stripe told about refunds: read the refund anew, let the settlement take it in. Events come twice and late."""
 
 from __future__ import annotations
 

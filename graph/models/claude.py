@@ -1,7 +1,8 @@
 """Claude behind the gateway: understanding and choosing, as values that are checked again on our side.
 
-What comes back is read with strict models of finite types; anything else, a refusal or a cut answer counts as no answer,
-and the gateway goes on without it. Texts that reach Claude are redacted already, and stand apart from the instructions.
+What comes back is read with strict models of finite types; anything else, a refusal or a cut answer counts as no
+answer, and the gateway goes on without it. Texts that reach Claude are redacted already, and stand apart from the
+instructions.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ MAX_CHARACTERS: Final = 12_000
 """Of the newest message; what a person writes about one matter fits, a pasted book does not."""
 
 
-class ClaudeUnusable(Exception):  # noqa: N818 - it states a fact, like the connectors' errors
+class ClaudeUnusable(Exception):
     """Claude gave no answer that can be used. `use` accounts for the attempt."""
 
     def __init__(self, detail: str, use: ModelUse) -> None:

@@ -14,7 +14,7 @@ READ_ON: Final = "2026-11-01"
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Thousandths of a dollar per million tokens; `cache_read_permille` of the input price is paid for a cached token."""
+    """Thousandths of a dollar per million tokens. A cached token costs `cache_read_permille` of the input price."""
 
     input_milli_usd: int
     output_milli_usd: int
@@ -41,8 +41,8 @@ def cost_usd_micros(
 ) -> int:
     """Millionths of a dollar for one call, rounded up.
 
-    >>> cost_usd_micros("claude-haiku-5-5", input_tokens=1000, cache_write_tokens=0, cache_read_tokens=0, output_tokens=100)
-    150
+    >>> cost_usd_micros("claude-haiku-5-5", input_tokens=1000, cache_write_tokens=0, cache_read_tokens=0,
+    output_tokens=100) 150
     """
     price = PRICES.get(model, UNLISTED)
     # thousandths of a dollar per million tokens x tokens = billionths of a dollar; permille and quarter need x 1000

@@ -1,4 +1,4 @@
-"""act: ask the settlement for the approved effects, in one transaction. Nothing leaves from here; no money in a node."""
+"""act: ask the settlement for the approved effects, in one transaction. Nothing leaves from here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ KINDS = {
 }
 
 
-class _Undone(Exception):  # noqa: N818 - it rolls the reservations back and is caught here
+class _Undone(Exception):
     """Not all effects could be reserved, so none is."""
 
     def __init__(self, step: Step) -> None:
@@ -123,7 +123,7 @@ async def _ours(session: AsyncSession, context: StepContext) -> frozenset[str]:
     return frozenset((await session.execute(query)).scalars())
 
 
-async def _check_approval(
+async def _check_approval(  # noqa: PLR0911 - one return for each way an approval can stand
     session: AsyncSession,
     context: StepContext,
     verdicts: Verdicts,
@@ -227,7 +227,8 @@ def _body(context: StepContext, one: Decided, charge: ChargeView | None) -> Call
     metadata = {"run_id": context.run_id, "zendesk_ticket_id": context.ticket_id}
     match candidate.kind:
         case ActionKind.REFUND:
-            assert candidate.charge_id is not None and candidate.amount is not None
+            assert candidate.charge_id is not None
+            assert candidate.amount is not None
             charge_id, amount = candidate.charge_id, candidate.amount
             twice = candidate.intent is Intent.DUPLICATE_CHARGE
             reason = RefundReason.DUPLICATE if twice else RefundReason.REQUESTED_BY_CUSTOMER
@@ -249,6 +250,7 @@ def _body(context: StepContext, one: Decided, charge: ChargeView | None) -> Call
                 prorate=False,
             )
         case _:
-            assert charge is not None and charge.payment_intent_id is not None
+            assert charge is not None
+            assert charge.payment_intent_id is not None
             payment_id = charge.payment_intent_id
             return lambda _effect_id: cancel_payment_body(payment_id)

@@ -225,7 +225,7 @@ async def _orders(
 
 
 def _mapped(mapping: OrderMapping, snapshot: Snapshot, charges: tuple[ChargeView, ...]) -> Iterator[OrderView]:
-    """Orders put together from metadata. The ticket's fields describe one order, so they count where one is possible."""
+    """Orders out of metadata. The ticket's fields describe one order, so they count where only one is possible."""
     fields = {int(field_id): value for field_id, value in snapshot.custom_fields.items()} if len(charges) == 1 else {}
     for charge in charges:
         mapped = mapping.order(

@@ -49,7 +49,9 @@ async def plan(context: StepContext) -> Step:
     return Step("decide", artifacts={"plan": Plan(tuple(items))}, body=body, models=tuple(uses))
 
 
-def _for_a_person(context: StepContext, triage: Triage) -> Step | None:
+def _for_a_person(  # noqa: PLR0911 - one return for each reason
+    context: StepContext, triage: Triage
+) -> Step | None:
     """Tickets that no plan should be made for."""
     if triage.sensitive_topic is not Sensitive.NONE:
         return hand_off(Reason.SENSITIVE_TOPIC)

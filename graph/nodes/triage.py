@@ -1,4 +1,4 @@
-"""triage: what the newest message asks for, as a value of finite types. The only thing the model sees is redacted text."""
+"""triage: what the newest message asks for, as finite types. All that the model sees is redacted text."""
 
 from __future__ import annotations
 

@@ -80,9 +80,7 @@ def redact(text: str, known: KnownProfile | None = None) -> Redacted:
         redacted = _replace(text, findings)
         leftover = next(chain.from_iterable(find(flatten(redacted.text)) for find in _CHECKED_AGAIN), None)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, re.error) as error:
-        raise RedactionError(
-            f"redaction broke on a {type(error).__name__!r}: hand the ticket to a person"
-        ) from error
+        raise RedactionError(f"redaction broke on a {type(error).__name__!r}: hand the ticket to a person") from error
     if leftover is not None:
         raise RedactionError(
             f"{leftover.data_class.value!r} is still there after redaction: hand the ticket to a person"

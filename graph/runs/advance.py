@@ -1,8 +1,8 @@
-"""Advancing a ticket: what came in is recognised, a run is started or woken, and its effects are sent when they are due.
+"""Advancing a ticket: events are recognised, a run is started or woken, its effects are sent when they are due.
 
 One worker at a time per ticket, by its lease. Everything here may be killed at any point and done again by another
-worker: events stay pending until what they ask for is committed, nodes write in one transaction, effects are sent by the
-settlement's own rules.
+worker: events stay pending until what they ask for is committed, nodes write in one transaction, effects are sent by
+the settlement's own rules.
 """
 
 from __future__ import annotations
@@ -148,7 +148,10 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
         return False
     machine = advancer.machines[run.tenant_id]
     context = RunContext(token=token, give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None)
-    config: RunnableConfig = {"configurable": {"thread_id": f"{run.tenant_id}:{run.run_id}"}, "recursion_limit": RECURSION_LIMIT}
+    config: RunnableConfig = {
+        "configurable": {"thread_id": f"{run.tenant_id}:{run.run_id}"},
+        "recursion_limit": RECURSION_LIMIT,
+    }
     graph_input = await _input(machine, run, config)
     try:
         left = await machine.ainvoke(graph_input, config, context=context, durability="sync")

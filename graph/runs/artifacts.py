@@ -31,7 +31,7 @@ class ArtifactRef:
     commitment: str
 
 
-class ArtifactMissing(LookupError):  # noqa: N818 - it states a fact, like the connectors' errors
+class ArtifactMissing(LookupError):
     """No such artifact in this tenant."""
 
 

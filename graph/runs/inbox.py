@@ -24,7 +24,7 @@ from policies.vocabulary import Tool
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """The ticket's active run and its pending events by what they mean. Those that mean nothing are recorded already."""
+    """The ticket's active run and its pending events by meaning. Those that mean nothing are recorded already."""
 
     tenant_id: str
     ticket_id: str

@@ -12,9 +12,9 @@ class SettlementError(Exception):
     """Root of this package's errors."""
 
 
-class MissingRow(SettlementError):  # noqa: N818 - it states a fact, like the connectors' errors
+class MissingRow(SettlementError):
     """No such effect or approval in this tenant."""
 
 
-class WrongRequest(SettlementError):  # noqa: N818 - it states a fact, like the connectors' errors
+class WrongRequest(SettlementError):
     """An effect that contradicts itself."""

@@ -31,9 +31,8 @@ from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.composition import Sandbox, create_sandbox
 from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.server import serve
-from connectors.sandbox.world.loading import Keys
+from connectors.sandbox.world.loading import Keys, arrive, load
 from connectors.sandbox.world.model import Setting
-from connectors.sandbox.world.loading import arrive, load
 from graph.audit.verify import verify
 from graph.build import build
 from graph.intake.stripe_events import take_in

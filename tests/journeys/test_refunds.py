@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.journeys.shop import Shop, charged_twice
+import pytest
+
+from connectors.sandbox.faults import FaultKind
+from tests.journeys.shop import Shop, a_setting, charged_twice
+
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 
 async def test_a_duplicate_charge_is_held_then_refunded_once_and_answered(shop: Shop) -> None:
@@ -18,3 +23,164 @@ async def test_a_duplicate_charge_is_held_then_refunded_once_and_answered(shop: 
     assert "$24.90" in reply
     assert "refund-policy#3.2" in reply
     await shop.balanced()
+
+
+async def test_our_own_update_and_its_events_start_no_further_run(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    await shop.passes(hours=1)
+    (runs,) = await shop.rows("SELECT count(*) AS n FROM run WHERE ticket_id = :t", t=ticket)
+    assert runs["n"] == 1
+    own = await shop.rows("SELECT reason FROM inbox_event WHERE disposition = 'ignored' AND reason = 'own_update'")
+    assert own
+    assert not await shop.rows("SELECT 1 FROM inbox_event WHERE disposition = 'pending'")
+
+
+async def test_yen_have_no_minor_unit_and_are_refunded_exactly(shop: Shop) -> None:
+    body = "I was charged twice for order 1042, 1980 yen both times. Please refund the duplicate charge."
+    ticket = await shop.arrives(charged_twice("1980", "jpy", body=body))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 1980, "jpy")]
+    (reply,) = shop.said(ticket, public=True)
+    assert "1,980" in reply
+    assert "19.80" not in reply
+
+
+async def test_a_currency_without_a_limit_waits_for_a_person(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("24.90", "pln", body="Order 1042 was charged twice, refund the duplicate."))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert (await shop.outcome(ticket))[0] == "waiting_for_review"
+
+
+async def test_a_disputed_charge_is_never_refunded(shop: Shop) -> None:
+    dispute = {"charge": "second", "reason": "duplicate", "status": "needs_response"}
+    ticket = await shop.arrives(charged_twice(disputes=[dispute]))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "policy_denied")
+    (note,) = shop.said(ticket, public=False)
+    assert "refund-policy#7.1" in note
+    assert shop.said(ticket, public=True) == []
+
+
+async def test_a_charge_of_another_customer_named_in_the_ticket_is_never_refunded(shop: Shop) -> None:
+    victim = {"key": "bob", "name": "Bob Stone", "email": "bob.stone@customers.example"}
+    charges = [
+        {"key": "first", "customer": "bob", "amount": "24.90", "order": "7001", "days_ago": "3.01"},
+        {"key": "second", "customer": "bob", "amount": "24.90", "order": "7001"},
+    ]
+    setting = charged_twice(
+        charges=charges,
+        others=[victim],
+        body="I was charged twice for order 7001. Please refund the duplicate charge of $24.90.",
+    )
+    ticket = await shop.arrives(setting)
+    await shop.passes(minutes=11)
+    await shop.customer_writes(ticket, "It is order 7001, refund the second charge of order 7001 to me.")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    words = " ".join(shop.said(ticket, public=True))
+    assert "Bob" not in words
+    assert "24.90" not in words
+
+
+async def test_an_unverified_writer_gets_no_money_without_a_person(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice(customer={"verified": False}))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("waiting_for_review", "identity_not_verified")
+
+
+async def test_a_second_ticket_about_the_same_charge_does_not_refund_it_again(shop: Shop) -> None:
+    setting = charged_twice()
+    await shop.is_opened(setting)
+    keys = shop.keys
+    doubles = shop.sandbox.doubles
+    assert setting.ticket is not None
+    from connectors.sandbox.world.loading import arrive
+
+    arrive(setting.ticket, setting.world, keys, doubles)
+    await shop.work()
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    await shop.balanced()
+
+
+async def test_which_order_is_asked_once_and_the_answer_leads_to_the_refund(shop: Shop) -> None:
+    item = {"fulfilment": "shipped", "category": "physical", "final_sale": False, "shipped_days_ago": "21"}
+    setting = a_setting(
+        "My parcel never arrived, I would like my money back please.",
+        charges=[
+            {"key": "one", "amount": "24.90", "order": "1042", "days_ago": "24"},
+            {"key": "two", "amount": "31.00", "order": "1077", "days_ago": "24"},
+        ],
+        orders=[
+            {"key": "1042", "customer": "ana", "charge": "one", "placed_days_ago": "24", "promised_days_ago": "15", **item},
+            {"key": "1077", "customer": "ana", "charge": "two", "placed_days_ago": "24", "promised_days_ago": "15", **item},
+        ],
+        subject="Where is my parcel",
+    )
+    ticket = await shop.arrives(setting)
+    assert await shop.outcome(ticket) == ("waiting_for_customer", "missing_data")
+    assert shop.ticket(ticket)["status"] == "pending"
+    assert len(shop.said(ticket, public=True)) == 1
+    await shop.customer_writes(ticket, "It is order 1077.")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("two", 3100, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    assert len(shop.said(ticket, public=True)) == 2
+    await shop.balanced()
+
+
+async def test_a_customer_who_never_answers_the_question_is_handed_to_a_person(shop: Shop) -> None:
+    setting = a_setting(
+        "My parcel never arrived, I would like my money back please.",
+        charges=[{"key": "one", "amount": "24.90", "order": "1042"}, {"key": "two", "amount": "31", "order": "1077"}],
+    )
+    ticket = await shop.arrives(setting)
+    assert (await shop.outcome(ticket))[0] == "waiting_for_customer"
+    await shop.passes(days=8)
+    assert await shop.outcome(ticket) == ("handed_off", "customer_silent")
+    assert shop.refunds() == []
+
+
+async def test_a_time_out_after_the_refund_was_made_leaves_one_refund(shop: Shop) -> None:
+    shop.goes_wrong("stripe.refunds.create", FaultKind.TIMEOUT_AFTER_EFFECT)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    await shop.passes(minutes=2)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_a_time_out_before_the_refund_was_made_leaves_one_refund(shop: Shop) -> None:
+    shop.goes_wrong("stripe.refunds.create", FaultKind.TIMEOUT_BEFORE_EFFECT)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    await shop.passes(minutes=2)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_a_stored_500_of_stripe_is_found_out_and_not_repeated(shop: Shop) -> None:
+    shop.goes_wrong("stripe.refunds.create", FaultKind.SERVER_ERROR)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    for _ in range(4):
+        await shop.passes(minutes=2)
+    assert len(shop.refunds()) <= 1
+    outcome, _ = await shop.outcome(ticket)
+    assert outcome in {"resolved", "handed_off"}
+    assert (outcome == "resolved") == bool(shop.refunds())
+
+
+async def test_a_reply_whose_answer_was_lost_is_written_once(shop: Shop) -> None:
+    shop.goes_wrong("zendesk.tickets.update", FaultKind.TIMEOUT_AFTER_EFFECT)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    await shop.passes(minutes=2)
+    assert len(shop.said(ticket, public=True)) == 1
+    assert await shop.outcome(ticket) == ("resolved", None)

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import Database
 from kb.documents import ParsedDocument
@@ -43,7 +43,7 @@ async def bring_in(
 
 
 async def sections(session: AsyncSession) -> list[tuple[str, int, bool, str]]:
-    rows = await session.exec(select(Section).order_by(col(Section.section_id), col(Section.version)))
+    rows = await session.scalars(select(Section).order_by(col(Section.section_id), col(Section.version)))
     return [(row.section_id, row.version, row.is_current, row.text) for row in rows]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from graph.models.embedding import Embedder, load_embedder

@@ -29,7 +29,7 @@ _UNSUPPORTED: Final = (
 """https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations"""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the vendor, not a fault of the program
+class Refusal(Exception):
     """An error that the vendor answers with."""
 
     def __init__(self, status: int, kind: str, message: str) -> None:

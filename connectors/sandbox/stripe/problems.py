@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.sandbox.stripe.objects import Thing
 
 
-class StripeProblem(Exception):  # noqa: N818 - it is an answer, not a defect
+class StripeProblem(Exception):
     """An answer that is not a 2xx.
 
     `headers` go out beside the usual ones.

@@ -8,7 +8,7 @@ from connectors.sandbox.faults import Fault, FaultKind
 from connectors.sandbox.zendesk.records import Json
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the vendor, not a fault of the program
+class Refusal(Exception):
     """An error answer. Nothing was changed."""
 
     def __init__(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:

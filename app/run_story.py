@@ -1,0 +1,180 @@
+"""One run as a story: what was understood, on which facts it was decided, what was done, how it ended.
+
+Read from our own tables, sealed parts included. Promises: facts are shown only where they give exactly the digest that
+the decision recorded, so nobody reads facts that did not decide; a part whose person was erased is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.web.reading import RunPage, read_run
+from graph.casefile import Values, facts_for
+from graph.dossier import Dossier
+from graph.models.triage import Triage
+from graph.nodes.retrieve import Sections
+from graph.rulebook import load_policy
+from graph.runs.artifacts import load
+from graph.runs.models import Artifact, Run
+from graph.snapshot import Snapshot
+from graph.vault import SubjectErased, Vault
+from graph.verdicts import Decided, Verdicts
+from policies.document import Policy
+from policies.facts import Facts
+from policies.report import RuleTrace, trace
+
+Value = TypeVar("Value")
+
+MOST_QUESTIONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One decision, its facts, and what the rules that had a say compared. Empty where the facts cannot be had again."""
+
+    decided: Decided
+    rules: tuple[RuleTrace, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All of a run that can be read."""
+
+    page: RunPage
+    triage: Triage | None
+    judged: tuple[Judged, ...]
+    is_erased: bool
+
+    @property
+    def run(self) -> Run:
+        """The run's row."""
+        return self.page.run
+
+
+async def find_run(session: AsyncSession, tenant_id: str, name: str) -> str | None:
+    """The id of the run that is called so, or of the newest run of the ticket that is; None where there is neither."""
+    query = (
+        select(col(Run.run_id))
+        .where(col(Run.tenant_id) == tenant_id, (col(Run.run_id) == name) | (col(Run.ticket_id) == name))
+        .order_by((col(Run.run_id) == name).desc(), col(Run.started_at).desc(), col(Run.run_id))
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def read_story(session: AsyncSession, vault: Vault, tenant_id: str, run_id: str) -> Story | None:
+    """The story of a run; None where there is no such run.
+
+    Raises:
+        VaultError: a sealed part was altered, or sealed under a key that this installation was not given.
+    """
+    page = await read_run(session, vault, tenant_id, run_id)
+    if page is None:
+        return None
+    shelf = _Shelf(session, vault, page.run)
+    triage, verdicts = await shelf.newest("triage", Triage), await shelf.newest("verdicts", Verdicts)
+    judged: tuple[Judged, ...] = ()
+    if verdicts is not None:
+        policy = await load_policy(session, tenant_id, page.run.policy_hash or "")
+        evidence = await _evidence(shelf, page, triage)
+        judged = tuple(_judged(one, evidence, policy) for one in verdicts.decided)
+    return Story(page, triage, judged, shelf.is_erased)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The newest sealed part of each kind of one run."""
+
+    session: AsyncSession
+    vault: Vault
+    run: Run
+    is_erased: bool = False
+
+    async def newest(self, kind: str, type_: type[Value]) -> Value | None:
+        query = (
+            select(col(Artifact.artifact_id))
+            .where(
+                col(Artifact.tenant_id) == self.run.tenant_id,
+                col(Artifact.run_id) == self.run.run_id,
+                col(Artifact.kind) == kind,
+            )
+            .order_by(col(Artifact.created_at).desc())
+            .limit(1)
+        )
+        artifact_id = (await self.session.execute(query)).scalar_one_or_none()
+        if artifact_id is None:
+            return None
+        try:
+            return await load(self.session, self.vault, self.run.tenant_id, artifact_id, type_)
+        except SubjectErased:
+            self.is_erased = True
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a decision rested on, and the moments at which it may have been made."""
+
+    snapshot: Snapshot
+    triage: Triage
+    dossier: Dossier
+    has_sections: bool
+    moments: Sequence[datetime]
+
+    def facts(self, one: Decided) -> Facts | None:
+        """The facts that give the digest which the decision recorded.
+
+        What the run had asked by then is not stored, nor is the very moment, so the few that are possible are tried.
+        """
+        for now in self.moments:
+            for asked in range(MOST_QUESTIONS + 1):
+                facts = self._at(one, now, asked)
+                if facts.digest == one.decision.input_hash:
+                    return facts
+        return None
+
+    def _at(self, one: Decided, now: datetime, asked: int) -> Facts:
+        run: Values = {
+            "run.questions_asked": asked,
+            "run.tool_errors": 0,
+            "run.retries": 0,
+            "run.missing_documents": 0 if self.has_sections else 1,
+        }
+        snapshot = self.snapshot
+        return facts_for(
+            one.candidate,
+            self.dossier,
+            self.triage,
+            channel=snapshot.channel,
+            brand=snapshot.brand,
+            run=run,
+            now=now,
+        )
+
+
+async def _evidence(shelf: _Shelf, page: RunPage, triage: Triage | None) -> _Evidence | None:
+    dossier, sections = await shelf.newest("dossier", Dossier), await shelf.newest("sections", Sections)
+    if page.snapshot is None or triage is None or dossier is None:
+        return None
+    decided_at = [
+        event.at for event in page.events if event.kind == "node.completed" and event.body.get("node") == "decide"
+    ]
+    has_sections = sections is not None and bool(sections.found)
+    return _Evidence(page.snapshot, triage, dossier, has_sections, (*reversed(decided_at), dossier.read_at))
+
+
+def _judged(one: Decided, evidence: _Evidence | None, policy: Policy) -> Judged:
+    facts = evidence.facts(one) if evidence is not None else None
+    if facts is None:
+        return Judged(one, ())
+    spoke = [match.rule for match in one.decision.reasons]
+    traces = {rule.rule: rule for rule in trace(policy, facts)}
+    return Judged(one, tuple(traces[name] for name in spoke if name in traces), facts.by_name)

@@ -1,0 +1,151 @@
+"""Journeys in which people have a say: reviewers, agents, the customer who writes again, whoever turns the switch."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.journeys.shop import Shop, charged_twice
+
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
+
+
+async def test_above_the_limit_a_person_approves_and_one_refund_is_made(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    assert await shop.outcome(ticket) == ("waiting_for_review", "needs_approval")
+    await shop.passes(hours=1)
+    assert shop.refunds() == []
+    assert await shop.clicks(ticket, "approve") == 303
+    await shop.work()
+    assert shop.refunds() == [("second", 9000, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_two_clicks_have_one_effect_and_the_second_is_told_so(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    form = await shop.form(ticket)
+    first, second = await asyncio.gather(shop.posts(form, "approve"), shop.posts(form, "approve"))
+    assert sorted([first.status_code, second.status_code]) == [303, 409]
+    await shop.work()
+    assert (await shop.posts(form, "approve")).status_code == 409
+    await shop.work()
+    assert shop.refunds() == [("second", 9000, "usd")]
+    assert len(shop.said(ticket, public=True)) == 1
+
+
+async def test_a_rejected_run_goes_to_a_person_with_a_note_and_no_words_to_the_customer(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    assert await shop.clicks(ticket, "reject", reason_code="wrong_amount") == 303
+    await shop.work()
+    assert shop.refunds() == []
+    assert (await shop.outcome(ticket))[0] == "handed_off"
+    assert shop.said(ticket, public=True) == []
+    (note,) = shop.said(ticket, public=False)
+    assert "Suggested next steps" in note
+    assert "countersign_handoff" in shop.ticket(ticket)["tags"]
+
+
+async def test_an_edited_reply_is_what_the_customer_reads(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    words = "Hello Ana,\n\nthe second payment is on its way back to you.\n\nLarkspur Goods"
+    assert await shop.clicks(ticket, "approve", reply=words) == 303
+    await shop.work()
+    assert shop.said(ticket, public=True) == [words]
+    assert shop.refunds() == [("second", 9000, "usd")]
+
+
+async def test_an_approval_that_nobody_gives_expires_into_a_hand_off(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    await shop.passes(hours=73)
+    assert await shop.outcome(ticket) == ("handed_off", "approval_expired")
+    assert shop.refunds() == []
+
+
+async def test_two_people_must_say_yes_to_a_large_refund(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("1500.00"))
+    form = await shop.form(ticket)
+    assert (await shop.posts(form, "approve")).status_code == 303
+    assert (await shop.posts(form, "approve")).status_code == 409
+    await shop.passes(hours=1)
+    assert shop.refunds() == []
+    assert (await shop.outcome(ticket))[0] == "waiting_for_review"
+
+
+async def test_a_refund_by_hand_before_the_approval_makes_the_yes_worthless(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    await shop.passes(minutes=5)
+    shop.sandbox.doubles.stripe.add_refund(
+        charge=shop.keys.charges["second"], amount_minor=9000, created=shop.clock.now()
+    )
+    assert await shop.clicks(ticket, "approve") == 303
+    await shop.work()
+    assert shop.refunds() == [("second", 9000, "usd")]
+    assert await shop.outcome(ticket) != ("resolved", None)
+
+
+async def test_what_the_customer_writes_during_the_hold_stops_the_refund_and_it_is_planned_anew(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=3)
+    await shop.customer_writes(ticket, "Forget it, my bank says the second payment was only a reservation. Thank you!")
+    states = await shop.rows("SELECT state FROM effect WHERE kind = 'refund' AND cycle = 1")
+    assert [row["state"] for row in states] == ["stopped"]
+    await shop.passes(minutes=30)
+    assert shop.refunds() == []
+    assert (await shop.run(ticket))["cycle"] >= 2
+
+
+async def test_a_reminder_during_the_hold_leads_to_one_refund_in_the_end(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=3)
+    await shop.customer_writes(ticket, "Any news? I was charged twice for order 1042, please refund the duplicate charge.")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_a_switch_turned_off_during_the_hold_stops_the_refund(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.switch_off("stripe.refund")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "kill_switch")
+    assert len(shop.said(ticket, public=False)) == 1
+    await shop.balanced()
+
+
+async def test_an_agent_who_answers_during_the_hold_takes_the_ticket_over(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.agent_writes(ticket, "Hi Ana, I am looking into this myself.")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "human_took_over")
+
+
+async def test_a_ticket_deleted_during_the_hold_gets_no_refund(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    shop.sandbox.doubles.zendesk.delete_ticket(int(ticket))
+    await shop.work()
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("ignored", "stale")
+
+
+async def test_a_ticket_deleted_before_anybody_looked_is_ignored(shop: Shop) -> None:
+    ticket = await shop.is_opened(charged_twice())
+    shop.sandbox.doubles.zendesk.delete_ticket(int(ticket))
+    await shop.work()
+    assert await shop.outcome(ticket) == ("ignored", "stale")
+    assert shop.refunds() == []
+
+
+async def test_thanks_after_the_answer_reopen_nothing(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    await shop.customer_writes(ticket, "Thank you so much, that was quick!")
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert len(shop.said(ticket, public=True)) == 1
+    assert (await shop.outcome(ticket))[0] == "ignored"

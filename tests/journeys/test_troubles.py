@@ -1,0 +1,94 @@
+"""Journeys through outages, lost webhooks and lost permissions."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.sandbox.faults import FaultKind
+from tests.journeys.shop import Shop, charged_twice
+
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
+
+
+async def test_the_sweeper_finds_a_ticket_whose_webhooks_were_lost(shop: Shop) -> None:
+    shop.goes_wrong("zendesk.webhook", FaultKind.WEBHOOK_DROPPED, times=100)
+    ticket = await shop.arrives(charged_twice())
+    assert not await shop.rows("SELECT 1 FROM run")
+    shop.clock.advance(120)
+    assert await shop.sweep() == 1
+    await shop.work()
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+
+
+async def test_a_webhook_delivered_twice_is_one_event_and_one_run(shop: Shop) -> None:
+    shop.goes_wrong("zendesk.webhook", FaultKind.WEBHOOK_DUPLICATED, times=100)
+    await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    deliveries = await shop.rows("SELECT max(deliveries) AS n FROM inbox_event WHERE source = 'zendesk'")
+    assert deliveries[0]["n"] == 2
+    assert (await shop.rows("SELECT count(*) AS n FROM run"))[0]["n"] == 1
+    assert shop.refunds() == [("second", 2490, "usd")]
+
+
+async def test_webhooks_out_of_order_lead_to_the_same_end(shop: Shop) -> None:
+    shop.goes_wrong("zendesk.webhook", FaultKind.WEBHOOK_OUT_OF_ORDER, times=100)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+
+
+async def test_a_zendesk_that_is_away_for_a_while_delays_and_does_not_lose(shop: Shop) -> None:
+    shop.goes_wrong("zendesk.tickets.show", FaultKind.UNAVAILABLE, times=6)
+    ticket = await shop.arrives(charged_twice())
+    assert (await shop.run(ticket))["wait_for"] == "vendor"
+    for _ in range(5):
+        await shop.passes(minutes=2)
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    assert (await shop.run(ticket))["retries"] >= 1
+
+
+async def test_a_zendesk_that_stays_away_ends_the_run_with_a_person_and_no_money(shop: Shop) -> None:
+    ticket = await shop.is_opened(charged_twice())
+    shop.goes_wrong("zendesk.*", FaultKind.UNAVAILABLE, times=10_000)
+    await shop.work()
+    for _ in range(14):
+        await shop.passes(minutes=2)
+    assert await shop.outcome(ticket) == ("handed_off", "tool_error")
+    assert shop.refunds() == []
+
+
+async def test_a_stripe_that_refuses_the_key_makes_the_connector_draft_only_and_says_so(shop: Shop) -> None:
+    shop.goes_wrong("stripe.charges.list", FaultKind.FORBIDDEN, times=100)
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "tool_error")
+    rows = await shop.rows("SELECT connector, is_draft_only, reason FROM connector_state")
+    assert [(row["connector"], row["is_draft_only"]) for row in rows] == [("stripe", True)]
+    calls = await shop.rows("SELECT 1 FROM audit_event WHERE kind = 'tool.called' AND body ->> 'outcome' = 'access_denied'")
+    assert calls
+
+
+async def test_a_truncated_answer_of_stripe_is_no_answer(shop: Shop) -> None:
+    shop.goes_wrong("stripe.charges.list", FaultKind.TRUNCATED_BODY)
+    ticket = await shop.arrives(charged_twice())
+    for _ in range(3):
+        await shop.passes(minutes=2)
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
+
+
+async def test_a_busy_stripe_is_asked_again_after_the_time_it_names(shop: Shop) -> None:
+    shop.goes_wrong("stripe.*", FaultKind.TOO_MANY_REQUESTS, times=2, retry_after_s=5)
+    ticket = await shop.arrives(charged_twice())
+    for _ in range(3):
+        await shop.passes(minutes=2)
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("resolved", None)
