@@ -106,7 +106,7 @@ class Commanding:
 
     @cached_property
     def _clock(self) -> Callable[[], datetime]:
-        from app.runtime import business_clock
+        from app.ambient import business_clock
 
         return business_clock(self.settings)
 

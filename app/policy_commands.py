@@ -147,7 +147,7 @@ async def _let_decide(
     from sqlalchemy import select, update
     from sqlmodel import col
 
-    from app.runtime import new_id
+    from app.ambient import new_id
     from graph.audit.log import append
     from graph.rulebook import PolicyVersion, VersionState, publish
 

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from app.adapters import stripe_adapter
+from app.ambient import new_id
 from app.commanding import Commanding
 from app.db import Database
 from app.errors import UsageError
-from app.runtime import new_id
 from app.terminal import commanding_of, named_tenant, say, say_json
 from connectors.stripe.client import StripeAdapter
 from graph.settlement.reconcile import Drift

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.ambient import vault_of
 from app.commanding import Commanding
 from app.errors import UsageError
 from app.event_lines import event_lines
 from app.problems import nearest
 from app.run_story import Story, find_run, read_story
 from app.run_words import run_form, run_line, story_form, story_lines
-from app.runtime import vault_of
 from app.terminal import commanding_of, say, say_json
 from app.web.reading import read_runs
 from graph.runs.models import Run

@@ -19,10 +19,10 @@ from app.web.reading import RunPage, read_run
 from graph.casefile import Values, facts_for
 from graph.dossier import Dossier
 from graph.models.triage import Triage
-from graph.nodes.retrieve import Sections
 from graph.rulebook import load_policy
 from graph.runs.artifacts import load
 from graph.runs.models import Artifact, Run
+from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.vault import SubjectErased, Vault
 from graph.verdicts import Decided, Verdicts
@@ -37,7 +37,7 @@ MOST_QUESTIONS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One decision, its facts, and what the rules that had a say compared. Empty where the facts cannot be had again."""
+    """One decision, its facts, and what the rules with a say compared. Empty where the facts cannot be had again."""
 
     decided: Decided
     rules: tuple[RuleTrace, ...]

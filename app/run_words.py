@@ -153,7 +153,12 @@ def _decision_lines(story: Story) -> Iterator[str]:
 def _fact_lines(one: Judged, rule: str) -> Iterator[str]:
     for traced in one.rules:
         if traced.rule == rule:
-            yield from (f"      fact: {condition} (is {seen})" for condition, _, seen in traced.comparisons)
+            for condition, _, seen in traced.comparisons:
+                yield (
+                    f"      fact: {condition}"
+                    if condition.endswith(f" is {seen}")
+                    else f"      fact: {condition} (is {seen})"
+                )
 
 
 def _action_text(action: Mapping[str, object]) -> str:

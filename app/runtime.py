@@ -11,60 +11,27 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
+from app.ambient import business_clock, new_id, new_key, vault_of
 from app.db import Database
 from app.errors import SettingsError
-from app.settings import SANDBOX_FILE, Environment, Provider, Settings, load_master_key, machine_clock
+from app.settings import Provider, Settings
 from app.storage import Storage
 from app.tenants import TenantSettings
-from connectors.claude.client import ClaudeAdapter
-from connectors.sandbox.clock import SandboxClock
 from graph.build import build
-from graph.models.claude import ClaudeModel
 from graph.models.embedding import Embedder, load_embedder
 from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
 from graph.runs.advance import Advancer
 from graph.runtime import Runtime, Tenant
-from graph.vault import Vault
 
-CLOCK_FILE: Final = "clock.json"
-MASTER_KEY_ID: Final = "primary"
 CHECKPOINT_MODULES: Final = None
 """No type of ours is in a checkpoint, so none may be brought to life from one."""
-
-
-def new_id(prefix: str) -> str:
-    """A fresh id, such as `run_0b5c...`."""
-    return f"{prefix}_{uuid.uuid4().hex}"
-
-
-def new_key() -> str:
-    """A fresh idempotency key: random, as Stripe recommends. https://docs.stripe.com/api/idempotent_requests ."""
-    return str(uuid.uuid4())
-
-
-def business_clock(settings: Settings) -> Callable[[], datetime]:
-    """The clock of this installation: the sandbox's where one belongs to the data folder, else the machine's."""
-    if settings.environment is not Environment.PROD and (settings.data_dir / SANDBOX_FILE).exists():
-        return sandbox_clock(settings.data_dir).now
-    return machine_clock
-
-
-def sandbox_clock(data_dir: Path) -> SandboxClock:
-    """The clock that a sandbox and all processes of its data folder share."""
-    return SandboxClock(data_dir / CLOCK_FILE)
-
-
-def vault_of(settings: Settings) -> Vault:
-    """What seals personal data here."""
-    return Vault({MASTER_KEY_ID: load_master_key(settings)}, MASTER_KEY_ID)
 
 
 def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], datetime]) -> Tenant:
@@ -108,6 +75,10 @@ def gateway_of(settings: Settings, embedder: Embedder) -> Gateway:
     models = settings.models
     if models.provider is Provider.LOCAL:
         return Gateway(local, None)
+    # Imported here, because the vendor's SDK takes more than a second that an installation without it need not pay.
+    from connectors.claude.client import ClaudeAdapter  # noqa: PLC0415
+    from graph.models.claude import ClaudeModel  # noqa: PLC0415
+
     assert models.api_key is not None
     adapter = ClaudeAdapter(models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s)
     return Gateway(local, ClaudeModel(adapter, triage_model=models.triage, choose_model=models.plan))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.ambient import sandbox_clock
 from app.errors import UsageError
-from app.runtime import sandbox_clock
 from app.settings import SANDBOX_FILE, Settings
 from app.tenants import TenantSettings
 from connectors.sandbox.composition import SandboxConfig, serve_sandbox

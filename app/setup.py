@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy.dialects.postgresql import insert
 
+from app.ambient import new_id
 from app.db import Database
 from app.errors import SettingsError
 from app.models import Tenant
-from app.runtime import new_id
 from app.settings import Settings
 from graph.audit.log import append
 from graph.errors import PolicyMissing

@@ -16,10 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.ambient import new_id
 from app.errors import UsageError
 from app.owner import session_for
 from app.problems import nearest
-from app.runtime import new_id
 from app.storage import Storage
 from app.terminal import commanding_of, named_tenant, operator, say, say_json
 from graph.settlement.models import Switch

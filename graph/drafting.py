@@ -16,10 +16,10 @@ from connectors.orders.wire import Fulfilment, OrderView
 from connectors.stripe.wire import ChargeView, RefundView
 from connectors.stripe.words import RefundStatus
 from graph.dossier import Dossier
-from graph.nodes.retrieve import Section, Sections
 from graph.planning import Answer, Item, Plan
 from graph.replies.render import reply
 from graph.replies.templates import Slots, Template
+from graph.sections import Section, Sections
 from graph.verdicts import Decided, Verdicts
 from policies.proposal import Missing
 from policies.vocabulary import ActionKind, Intent

@@ -21,7 +21,7 @@ from connectors.errors import AccessDenied, ConnectorError
 from graph.errors import BudgetExhausted, ToolSwitchedOff
 from graph.runtime import Runtime, Tenant
 from graph.settlement.models import ConnectorState
-from graph.settlement.switches import read_switch
+from graph.settlement.switches import read_switches
 from policies.decision import RunBudget
 from policies.vocabulary import Tool
 
@@ -57,6 +57,7 @@ class Gate:
     budget: RunBudget
     used_tool_calls: int = 0
     records: list[CallRecord] = field(default_factory=list)
+    switches: dict[str, str] | None = None
     draft_only: set[str] = field(default_factory=set)
 
     async def read(self, tool: Tool, operation: str, reference: str, call: Callable[[], Answer]) -> Answer:
@@ -93,11 +94,13 @@ class Gate:
         if limit is not None and used >= limit:
             self._refuse(tool, operation, reference, "budget")
             raise BudgetExhausted("tool calls", used, limit)
-        async with self.runtime.sessions(self.tenant.tenant_id) as session:
-            switch = await read_switch(session, self.tenant.tenant_id, tool.value)
-        if switch is not None:
+        if self.switches is None:
+            # Once a step is soon enough for reading; what changes something outside reads its switch as it reserves.
+            async with self.runtime.sessions(self.tenant.tenant_id) as session:
+                self.switches = await read_switches(session, self.tenant.tenant_id)
+        if tool.value in self.switches:
             self._refuse(tool, operation, reference, "switched_off")
-            raise ToolSwitchedOff(tool.value, switch.reason)
+            raise ToolSwitchedOff(tool.value, self.switches[tool.value])
 
     def _refuse(self, tool: Tool, operation: str, reference: str, why: str) -> None:
         self.records.append(

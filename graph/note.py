@@ -9,8 +9,8 @@ from typing import Final
 from graph.dossier import Dossier
 from graph.drafting import Draft
 from graph.models.triage import Triage
-from graph.nodes.retrieve import Sections
 from graph.planning import Plan
+from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.verdicts import Decided, Verdicts
 from policies.vocabulary import ActionKind, Reason

@@ -16,12 +16,16 @@ from policies.vocabulary import Outcome, Reason, Tool
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An update to be made: for which step of the run, with which tool, and its body once its id is known."""
+    """An update to be made: for which step of the run, with which tool, and its body once its id is known.
+
+    `approval_id` is the answer that releases it; a note to colleagues needs none and must not depend on one.
+    """
 
     step: str
     tool: Tool
     subject_id: str
     body: Callable[[str], str]
+    approval_id: str | None = None
 
 
 async def put_out(
@@ -46,7 +50,7 @@ async def put_out(
         item_key=outgoing.step,
         subject_id=outgoing.subject_id,
         is_personal=True,
-        approval_id=context.state.get("approval_id"),
+        approval_id=outgoing.approval_id,
         policy_hash=context.state["policy_hash"],
         credential=context.tenant.credentials.get("zendesk"),
     )

@@ -6,9 +6,11 @@ by id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TypedDict
 
+from policies.document import Policy
 from policies.vocabulary import Reason
 
 
@@ -44,8 +46,12 @@ class RunState(TypedDict, total=False):
 class RunContext:
     """What a worker brings to one advance of a run. Not checkpointed.
 
-    `token` is the fencing token of the ticket's lease; `give_up` makes every node but the last ones hand off.
+    `token` is the fencing token of the ticket's lease; `give_up` makes every node but the last ones hand off. `recent`
+    holds the artifacts that this advance stored or read, by id: they never change, so no node reads one twice.
     """
 
     token: int
+    policy: Policy
     give_up: Reason | None = None
+    recent: dict[str, object] = field(default_factory=dict)
+    used: Counter[str] = field(default_factory=Counter)

@@ -25,7 +25,6 @@ from graph.audit.log import NewEvent, append_all
 from graph.errors import BudgetExhausted, TicketGone, ToolSwitchedOff
 from graph.gate import Gate
 from graph.models.use import ModelUse
-from graph.rulebook import load_policy
 from graph.runs import artifacts, leases
 from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
@@ -68,13 +67,17 @@ class StepContext:
     context: RunContext
     node: str
     gate: Gate
-    policy: Policy
     signal: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tenant(self) -> Tenant:
         """The run's tenant."""
         return self.gate.tenant
+
+    @property
+    def policy(self) -> Policy:
+        """The policy version that the run was started under."""
+        return self.context.policy
 
     @property
     def tenant_id(self) -> str:
@@ -99,8 +102,13 @@ class StepContext:
     async def load(self, kind: str, type_: type[Value]) -> Value:
         """An artifact that an earlier node stored, as the type it was."""
         artifact_id = str(self.state[kind])  # type: ignore[literal-required]  # kinds are keys of the state
+        known = self.context.recent.get(artifact_id)
+        if isinstance(known, type_):
+            return known
         async with self.runtime.sessions(self.tenant_id) as session:
-            return await artifacts.load(session, self.runtime.vault, self.tenant_id, artifact_id, type_)
+            loaded = await artifacts.load(session, self.runtime.vault, self.tenant_id, artifact_id, type_)
+        self.context.recent[artifact_id] = loaded
+        return loaded
 
 
 NodeFunction = Callable[[StepContext], Awaitable[Step]]
@@ -129,14 +137,14 @@ def step(
     async def run(state: RunState, runtime: GraphRuntime[RunContext]) -> RunState:
         signal = interrupt(dict(ask(state))) if ask is not None else {}
         started = time.perf_counter()
-        working = await _open(parts, state, runtime.context, node, signal)
+        working = _open(parts, state, runtime.context, node, signal)
         result = await _attempt(function, working)
         return await _commit(working, result, round((time.perf_counter() - started) * 1000))
 
     return run
 
 
-async def _open(
+def _open(
     runtime: Runtime,
     state: RunState,
     context: RunContext,
@@ -144,12 +152,9 @@ async def _open(
     signal: Mapping[str, Any],
 ) -> StepContext:
     tenant = runtime.tenant(state["tenant_id"])
-    async with runtime.sessions(tenant.tenant_id) as session:
-        policy = await load_policy(session, tenant.tenant_id, state["policy_hash"])
-        row = await session.get(Run, (tenant.tenant_id, state["run_id"]))
-    used = row.tool_calls if row is not None else 0
-    gate = Gate(runtime, tenant, actor="agent", budget=policy.budgets, used_tool_calls=used)
-    return StepContext(runtime, state, context, node, gate, policy, signal)
+    used = context.used["tool_calls"]
+    gate = Gate(runtime, tenant, actor="agent", budget=context.policy.budgets, used_tool_calls=used)
+    return StepContext(runtime, state, context, node, gate, signal)
 
 
 async def _attempt(function: NodeFunction, working: StepContext) -> Step:
@@ -208,6 +213,9 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
         await session.flush()
         await session.execute(_count(working, result, row, now))
         await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
+    working.context.used["tool_calls"] += len(working.gate.records)
+    for kind, value in result.artifacts.items():
+        working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
     return changes
 
 

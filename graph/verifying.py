@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from graph.drafting import Draft
-from graph.nodes.retrieve import Sections
 from graph.redaction.redact import RedactionError, redact
 from graph.replies.templates import Template
+from graph.sections import Sections
 from graph.verdicts import Verdicts
 from policies.money import Money
 from policies.vocabulary import Verdict

@@ -34,9 +34,9 @@ from kb.sources import read_documents
 PATIENCE_S: Final = 120.0
 """How long nothing may move before the demo stops waiting for a ticket."""
 POLL_S: Final = 0.15
-STEP_S: Final = 300.0
-"""How far the sandbox's clock is moved at once while only holds and later events are waited for."""
-MAX_STEPS: Final = 30
+STEP_S: Final = 900.0
+"""How far the sandbox's clock is moved at once while nothing but holds and later events is waited for."""
+MAX_STEPS: Final = 20
 
 _MOVING: Final = text(
     """

@@ -10,9 +10,9 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 
+from app.ambient import business_clock, new_id, vault_of
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
-from app.runtime import business_clock, new_id, vault_of
 from app.settings import Settings
 from app.web import pages, webhooks
 from connectors.errors import ConfigurationError

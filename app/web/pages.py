@@ -23,7 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.runtime import new_id
+from app.ambient import new_id
 from app.web.reading import RunPage, read_run, read_runs
 from graph.queue import enqueue_tickets
 from graph.runtime import Sessions

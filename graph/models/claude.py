@@ -30,7 +30,7 @@ from graph.models.triage import (
     Triage,
     Want,
 )
-from graph.models.use import ModelUse, Provider
+from graph.models.use import ClaudeUnusable, ModelUse, Provider
 from policies.errors import MoneyError
 from policies.money import CURRENCIES, Money
 from policies.vocabulary import Intent
@@ -39,14 +39,6 @@ MAX_TOKENS: Final = 1_500
 MAX_HISTORY: Final = 4
 MAX_CHARACTERS: Final = 12_000
 """Of the newest message; what a person writes about one matter fits, a pasted book does not."""
-
-
-class ClaudeUnusable(Exception):
-    """Claude gave no answer that can be used. `use` accounts for the attempt."""
-
-    def __init__(self, detail: str, use: ModelUse) -> None:
-        super().__init__(detail)
-        self.use = use
 
 
 class _Closed(BaseModel):

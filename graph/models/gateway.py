@@ -10,13 +10,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from graph.models.claude import ClaudeModel, ClaudeUnusable
 from graph.models.local.model import LocalModel
 from graph.models.triage import Triage
-from graph.models.use import ModelUse, Provider
+from graph.models.use import ClaudeUnusable, ModelUse, Provider
 from policies.vocabulary import Intent
+
+if TYPE_CHECKING:  # the vendor's SDK takes more than a second to import, which only those who use it should pay
+    from graph.models.claude import ClaudeModel
 
 LOCAL_MODEL: Final = "all-MiniLM-L6-v2 with fitted heads"
 

@@ -32,3 +32,11 @@ class ModelUse:
     def body(self) -> dict[str, object]:
         """The use as the public part of an event."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+
+class ClaudeUnusable(Exception):
+    """Claude gave no answer that can be used. `use` accounts for the attempt."""
+
+    def __init__(self, detail: str, use: ModelUse) -> None:
+        super().__init__(detail)
+        self.use = use

@@ -14,9 +14,9 @@ from connectors.zendesk.wire import CommentView, TicketView
 from graph.drafting import Draft
 from graph.errors import TicketGone
 from graph.nodes.draft import compose
-from graph.nodes.retrieve import Sections
 from graph.nodes.settle import effects_of
 from graph.outgoing import Outgoing, put_out
+from graph.sections import Sections
 from graph.settlement.approvals import edited_reply
 from graph.settlement.models import Effect, EffectKind
 from graph.snapshot import Snapshot
@@ -70,6 +70,7 @@ async def _put_out(
         step="answer",
         tool=Tool.ZENDESK_REPLY,
         subject_id=snapshot.subject_id,
+        approval_id=context.state.get("approval_id"),
         body=lambda effect_id: update_body(
             ticket,
             marker=effect_id,

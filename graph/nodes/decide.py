@@ -5,8 +5,8 @@ from __future__ import annotations
 from graph.casefile import Values, facts_for
 from graph.dossier import Dossier
 from graph.models.triage import Triage
-from graph.nodes.retrieve import Sections
 from graph.planning import Answer, Plan
+from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, hand_off

@@ -52,6 +52,9 @@ def _undelivered(why: str | None, detail: str | None, body: dict[str, object], *
     if why in {"not_found", "closed"}:
         ended = RunState(outcome=Outcome.IGNORED.value, reason=Reason.STALE.value)
         return Step("close", ended, body=body)
+    if handed_off:
+        # The run's own reason stays: that the note did not arrive is the effect's matter, and stands there.
+        return Step("close", body=body)
     reason = Reason.KILL_SWITCH if why == "switched_off" else Reason.TOOL_ERROR
     ended = RunState(outcome=Outcome.HANDED_OFF.value, reason=reason.value, note=detail)
-    return Step("close" if handed_off else "hand_off", ended, body=body)
+    return Step("hand_off", ended, body=body)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from graph.dossier import Dossier
 from graph.drafting import Draft, draft_of, paragraphs, questions
 from graph.models.triage import Triage
-from graph.nodes.retrieve import Sections
 from graph.planning import Plan
 from graph.replies.render import spoken
+from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Verdicts

@@ -13,10 +13,10 @@ from graph.drafting import Draft, draft_of, paragraphs
 from graph.errors import BudgetExhausted, ToolSwitchedOff
 from graph.models.triage import Triage
 from graph.nodes.answer import TAG, read_ticket
-from graph.nodes.retrieve import Sections
 from graph.note import Findings, note_text
 from graph.outgoing import Outgoing, put_out
 from graph.planning import Plan
+from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext

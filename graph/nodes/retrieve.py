@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from graph.models.triage import Triage
+from graph.sections import Section, Sections
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext
 from kb.search import Filters, search
@@ -13,30 +13,6 @@ from kb.search import Filters, search
 SECTIONS = 5
 MAX_QUERY_CHARACTERS = 1_000
 """The embedding model reads some 256 tokens; what customers ask stands near the top once quoted mail is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A section version as it was found; the text is the stored one."""
-
-    section_id: str
-    version: int
-    heading: str
-    text: str
-    url: str | None
-    score: float
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """What was found for a run, best first."""
-
-    found: tuple[Section, ...]
-
-    def named(self, section_id: str | None) -> Section | None:
-        """The section with that id, where it was found."""
-        return next((one for one in self.found if one.section_id == section_id), None)
 
 
 async def retrieve(context: StepContext) -> Step:

@@ -1,32 +1,47 @@
-"""triage: what the newest message asks for, as finite types. All that the model sees is redacted text."""
+"""triage: what the newest message asks for, as finite types. All that the model sees is redacted text.
+
+A ticket's subject belongs to its first message: read along with a later one, "thanks!" would ask for the same again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from graph.models.later import answered, takes_back
+from graph.models.triage import Triage
 from graph.snapshot import Snapshot
-from graph.step import Step, StepContext
+from graph.step import Step, StepContext, hand_off
+from policies.vocabulary import Reason
 
 
 async def triage(context: StepContext) -> Step:
     """Redacted text → intents, claims, language, signals."""
     snapshot = await context.load("snapshot", Snapshot)
-    understood = await context.runtime.gateway.triage(snapshot.subject, snapshot.newest, snapshot.history)
+    is_later = bool(snapshot.history) and (context.state["cycle"] > 1 or context.state.get("follow_up", False))
+    subject = "" if is_later else snapshot.subject
+    understood = await context.runtime.gateway.triage(subject, snapshot.newest, snapshot.history)
     found = understood.triage
+    if context.state.get("questions_asked", 0):
+        found = answered(await context.load("triage", Triage), found)
     if snapshot.has_picture:
         found = replace(found, claims=replace(found.claims, photo_attached=True))
     intents = [score.intent.value for score in found.intents]
+    body: dict[str, object] = {
+        "intents": intents,
+        "confidence_percent": found.confidence,
+        "language": found.language,
+        "sensitive_topic": found.sensitive_topic.value,
+        "injection_suspected": found.injection_suspected,
+        "needs_person": [reason.value for reason in found.person_reasons],
+    }
+    step = Step("gather")
+    if is_later and takes_back(snapshot.newest):
+        step = hand_off(Reason.AMBIGUOUS_REQUEST, note="the customer may not want it any more")
     return Step(
-        goto="gather",
+        goto=step.goto,
+        update=step.update,
         artifacts={"triage": found},
-        body={
-            "intents": intents,
-            "confidence_percent": found.confidence,
-            "language": found.language,
-            "sensitive_topic": found.sensitive_topic.value,
-            "injection_suspected": found.injection_suspected,
-            "needs_person": [reason.value for reason in found.person_reasons],
-        },
+        body={**body, **step.body},
         models=understood.uses,
         run={"intents": intents},
     )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from graph.digests import of_actions, of_evidence
 from graph.dossier import Dossier
 from graph.drafting import Draft
-from graph.nodes.retrieve import Sections
+from graph.sections import Sections
 from graph.settlement.approvals import request
 from graph.settlement.questions import Binding, Question
 from graph.snapshot import Snapshot

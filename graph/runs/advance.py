@@ -8,6 +8,7 @@ the settlement's own rules.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from connectors.errors import VendorUnavailable
 from graph.build import RECURSION_LIMIT
 from graph.errors import LeaseLost
+from graph.rulebook import load_policy
 from graph.runs import leases
 from graph.runs.inbox import look
 from graph.runs.models import Run, WaitFor
@@ -147,7 +149,7 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
         await end_unreachable(advancer.runtime, run, token=token)
         return False
     machine = advancer.machines[run.tenant_id]
-    context = RunContext(token=token, give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None)
+    context = await _context(advancer.runtime, run, token)
     config: RunnableConfig = {
         "configurable": {"thread_id": f"{run.tenant_id}:{run.run_id}"},
         "recursion_limit": RECURSION_LIMIT,
@@ -163,6 +165,17 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
         await waiting(advancer.runtime, run, interrupts[0], token=token)
         await _send_due(advancer, run)
     return True
+
+
+async def _context(runtime: Runtime, run: Run, token: int) -> RunContext:
+    async with runtime.sessions(run.tenant_id) as session:
+        policy = await load_policy(session, run.tenant_id, run.policy_hash or "")
+    return RunContext(
+        token=token,
+        policy=policy,
+        give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None,
+        used=Counter(tool_calls=run.tool_calls),
+    )
 
 
 async def _input(machine: Machine, run: Run, config: RunnableConfig) -> RunState | Command[Any] | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -110,7 +111,14 @@ async def load(
     salt, content = opened[:SALT_BYTES], opened[SALT_BYTES:]
     if vault.commit(content, salt) != artifact.commitment:
         raise VaultError(f"artifact {artifact_id!r} does not match its commitment: its row was altered")
-    return TypeAdapter(type_).validate_json(content)
+    loaded: Value = _adapter(type_).validate_json(content)
+    return loaded
+
+
+@cache
+def _adapter(type_: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any type that pydantic reads
+    """Made once per type: putting one together costs more than reading many values with it."""
+    return TypeAdapter(type_)
 
 
 def _plain(value: object) -> object:

@@ -34,6 +34,15 @@ async def read_switch(session: AsyncSession, tenant_id: str, tool: str) -> Switc
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def read_switches(session: AsyncSession, tenant_id: str) -> dict[str, str]:
+    """The tools that may not be used now, each with the reason."""
+    query = select(col(Switch.tool), col(Switch.reason)).where(
+        col(Switch.tenant_id).in_([tenant_id, EVERY_TENANT]),
+        col(Switch.is_off).is_(True),
+    )
+    return {row.tool: row.reason for row in await session.execute(query)}
+
+
 async def change_switch(
     session: AsyncSession,
     *,

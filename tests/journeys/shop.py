@@ -19,9 +19,11 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from sqlalchemy import text
 
+from app.ambient import new_id, new_key, sandbox_clock, vault_of
+from app.ambient import new_id, new_key, sandbox_clock, vault_of
 from app.db import Database
 from app.listening import free_port
-from app.runtime import CHECKPOINT_MODULES, new_id, new_key, sandbox_clock, tenant_of, vault_of
+from app.runtime import CHECKPOINT_MODULES, tenant_of
 from app.sandboxed import TENANT, Ports, config_of, write_settings
 from app.settings import Settings, load_settings
 from app.setup import publish_initial_policies
@@ -196,8 +198,8 @@ class Shop:
         async with self.database.tenant(self.tenant) as session:
             await change_switch(
                 session,
-                self.tenant,
-                tool,
+                tenant_id=self.tenant,
+                tool=tool,
                 is_off=True,
                 reason="an exercise",
                 actor="ops",
@@ -228,7 +230,7 @@ class Shop:
         """Stripe's own books: (key of the charge, minor units, currency) of each refund that holds money."""
         names = {charge_id: key for key, charge_id in self.keys.charges.items()}
         return [
-            (names.get(str(entry["charge"]), str(entry["charge"])), int(entry["amount"]), str(entry["currency"]))
+            (names.get(str(entry["charge"]), str(entry["charge"])), int(entry["amount_minor"]), str(entry["currency"]))
             for entry in self.sandbox.doubles.stripe.ledger()
             if entry["status"] not in {"failed", "canceled"}
         ]
@@ -267,7 +269,7 @@ class Shop:
         theirs: dict[str, int] = {}
         for entry in self.sandbox.doubles.stripe.ledger():
             if entry["status"] not in {"failed", "canceled"}:
-                theirs[entry["charge"]] = theirs.get(entry["charge"], 0) + entry["amount"]
+                theirs[entry["charge"]] = theirs.get(entry["charge"], 0) + entry["amount_minor"]
         assert {row["charge_id"]: row["refunded_minor"] for row in ours if row["refunded_minor"]} == theirs
         assert not [row for row in ours if row["reserved_minor"]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.sandbox.faults import FaultKind
+from connectors.sandbox.world.loading import arrive
 from tests.journeys.shop import Shop, a_setting, charged_twice
 
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
@@ -98,8 +99,6 @@ async def test_a_second_ticket_about_the_same_charge_does_not_refund_it_again(sh
     keys = shop.keys
     doubles = shop.sandbox.doubles
     assert setting.ticket is not None
-    from connectors.sandbox.world.loading import arrive
-
     arrive(setting.ticket, setting.world, keys, doubles)
     await shop.work()
     await shop.passes(minutes=11)
@@ -110,7 +109,7 @@ async def test_a_second_ticket_about_the_same_charge_does_not_refund_it_again(sh
 async def test_which_order_is_asked_once_and_the_answer_leads_to_the_refund(shop: Shop) -> None:
     item = {"fulfilment": "shipped", "category": "physical", "final_sale": False, "shipped_days_ago": "21"}
     setting = a_setting(
-        "My parcel never arrived, I would like my money back please.",
+        "My order still has not arrived. The tracking has not moved. I would like my money back please.",
         charges=[
             {"key": "one", "amount": "24.90", "order": "1042", "days_ago": "24"},
             {"key": "two", "amount": "31.00", "order": "1077", "days_ago": "24"},
@@ -119,7 +118,7 @@ async def test_which_order_is_asked_once_and_the_answer_leads_to_the_refund(shop
             {"key": "1042", "customer": "ana", "charge": "one", "placed_days_ago": "24", "promised_days_ago": "15", **item},
             {"key": "1077", "customer": "ana", "charge": "two", "placed_days_ago": "24", "promised_days_ago": "15", **item},
         ],
-        subject="Where is my parcel",
+        subject="Order never arrived",
     )
     ticket = await shop.arrives(setting)
     assert await shop.outcome(ticket) == ("waiting_for_customer", "missing_data")
@@ -135,7 +134,7 @@ async def test_which_order_is_asked_once_and_the_answer_leads_to_the_refund(shop
 
 async def test_a_customer_who_never_answers_the_question_is_handed_to_a_person(shop: Shop) -> None:
     setting = a_setting(
-        "My parcel never arrived, I would like my money back please.",
+        "My order still has not arrived. The tracking has not moved. I would like my money back please.",
         charges=[{"key": "one", "amount": "24.90", "order": "1042"}, {"key": "two", "amount": "31", "order": "1077"}],
     )
     ticket = await shop.arrives(setting)

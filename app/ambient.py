@@ -1,0 +1,47 @@
+"""What surrounds a real installation: its clock, fresh ids and keys, and the vault with its master key.
+
+Time, ids and chance are arguments everywhere else; this is where they come from. Business time is the machine's clock,
+except beside a sandbox, whose clock the doubles and every process of the data folder share.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from app.settings import SANDBOX_FILE, Environment, Settings, load_master_key, machine_clock
+from connectors.sandbox.clock import SandboxClock
+from graph.vault import Vault
+
+CLOCK_FILE: Final = "clock.json"
+MASTER_KEY_ID: Final = "primary"
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id, such as `run_0b5c...`."""
+    return f"{prefix}_{uuid.uuid4().hex}"
+
+
+def new_key() -> str:
+    """A fresh idempotency key: random, as Stripe recommends. https://docs.stripe.com/api/idempotent_requests ."""
+    return str(uuid.uuid4())
+
+
+def business_clock(settings: Settings) -> Callable[[], datetime]:
+    """The clock of this installation: the sandbox's where one belongs to the data folder, else the machine's."""
+    if settings.environment is not Environment.PROD and (settings.data_dir / SANDBOX_FILE).exists():
+        return sandbox_clock(settings.data_dir).now
+    return machine_clock
+
+
+def sandbox_clock(data_dir: Path) -> SandboxClock:
+    """The clock that a sandbox and all processes of its data folder share."""
+    return SandboxClock(data_dir / CLOCK_FILE)
+
+
+def vault_of(settings: Settings) -> Vault:
+    """What seals personal data here."""
+    return Vault({MASTER_KEY_ID: load_master_key(settings)}, MASTER_KEY_ID)

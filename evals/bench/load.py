@@ -1,0 +1,89 @@
+"""Requests over kept connections, written by hand so that the client costs little beside the server it measures.
+
+`as_fast_as_possible` keeps every connection busy and gives requests a second; `at_a_pace` sends on a schedule, whatever
+the answers do, and gives latencies from the moment a request was due, so that a stall counts for all who waited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+CONNECTIONS: Final = 16
+ACCEPTED: Final = b"HTTP/1.1 202"
+
+
+def request_bytes(path: str, port: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A POST as it goes over the wire."""
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@dataclass(slots=True)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def to(cls, port: int) -> _Connection:
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def post(self, request: bytes) -> None:
+        self.writer.write(request)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        )
+        body = await self.reader.readexactly(length)
+        if not head.startswith(ACCEPTED):
+            raise RuntimeError(f"the server did not accept: {head[:40]!r} {body[:200]!r}")
+
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+
+async def as_fast_as_possible(port: int, requests: Sequence[bytes]) -> float:
+    """Requests a second, with every connection busy until all are answered."""
+    waiting = iter(requests)
+    connections = [await _Connection.to(port) for _ in range(CONNECTIONS)]
+    started = time.perf_counter()
+    await asyncio.gather(*(_drain(connection, waiting) for connection in connections))
+    seconds = time.perf_counter() - started
+    for connection in connections:
+        await connection.close()
+    return len(requests) / seconds
+
+
+async def _drain(connection: _Connection, waiting: Iterator[bytes]) -> None:
+    for request in waiting:
+        await connection.post(request)
+
+
+async def at_a_pace(port: int, requests: Sequence[bytes], per_second: float) -> list[float]:
+    """Latencies in seconds of requests that are sent so many a second."""
+    idle: asyncio.Queue[_Connection] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        idle.put_nowait(await _Connection.to(port))
+    started = time.perf_counter()
+
+    async def one(number: int, request: bytes) -> float:
+        due = started + number / per_second
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        connection = await idle.get()
+        await connection.post(request)
+        idle.put_nowait(connection)
+        return time.perf_counter() - due
+
+    latencies = await asyncio.gather(*(one(number, request) for number, request in enumerate(requests)))
+    while not idle.empty():
+        await idle.get_nowait().close()
+    return latencies
