@@ -64,6 +64,7 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
         shop_name=settings.brand or settings.title or tenant_id,
         currency=settings.currency or "usd",
         review_group_id=zendesk.review_group_id,
+        brand_ids=frozenset(zendesk.brand_ids),
         segments=dict(settings.segments),
         default_segment=settings.default_segment,
     )

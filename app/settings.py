@@ -75,7 +75,6 @@ class ModelSettings(BaseModel):
     )
     triage: str = Field(default="claude-haiku-5-5", description="model that understands the ticket")
     plan: str = Field(default="claude-sonnet-5-5", description="model that plans where the case is ambiguous")
-    draft: str = Field(default="claude-sonnet-5-5", description="model that writes replies and notes")
     timeout_s: float = Field(default=60.0, gt=0, le=600, description="seconds until a call counts as lost")
     threads: int | None = Field(default=None, ge=1, le=64, description="cores the local model may use; none means all")
 

@@ -41,6 +41,7 @@ class Tenant:
     shop_name: str = "our shop"
     currency: str = "usd"
     review_group_id: int | None = None
+    brand_ids: frozenset[int] = frozenset()
     segments: Mapping[str, str] = field(default_factory=dict)
     default_segment: str = "standard"
     channels: frozenset[str] = frozenset({"email", "web", "api", "mobile", "mobile_sdk", "web_form"})

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from app.ambient import business_clock, new_id, vault_of
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
-from app.settings import Settings
+from app.settings import Environment, Settings
 from app.web import pages, webhooks
 from connectors.errors import ConfigurationError
 from connectors.zendesk.signing import check_secrets
@@ -46,7 +46,10 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
 
     app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(webhooks.routes(door))
-    app.include_router(pages.routes(pages.Pages(web.database.tenant, web.vault, web.now, tuple(settings.tenants))))
+    if settings.environment is Environment.DEV:
+        # Nobody signs in yet, so the pages are for the machine itself and never for an installation that is reached
+        # through a proxy, whose requests would look local.
+        app.include_router(pages.routes(pages.Pages(web.database.tenant, web.vault, web.now, tuple(settings.tenants))))
 
     @app.get("/healthz")
     async def healthz() -> Response:

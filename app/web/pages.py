@@ -118,6 +118,11 @@ class _Views:
         text = f"There is no {what} {name[:80]!r} here."
         return self.page("message.html", HTTPStatus.NOT_FOUND, title="Not found", text=text)
 
+    def foreign(self) -> Response:
+        """Runs hold personal data, and nobody signs in yet: they are shown on the machine itself only."""
+        text = "Runs are shown on the machine itself only. Open this page there, under 127.0.0.1."
+        return self.page("message.html", HTTPStatus.FORBIDDEN, title="Not here", text=text)
+
     async def style(self) -> Response:
         css = (Path(__file__).parent.parent / "static" / "style.css").read_text("utf-8")
         return Response(css, media_type="text/css", headers={"Cache-Control": "max-age=300"})
@@ -127,7 +132,9 @@ class _Views:
             return self.page("message.html", title="No tenant", text="No tenant is configured.")
         return RedirectResponse(f"/t/{quote(self.pages.tenants[0])}/runs")
 
-    async def runs(self, tenant_id: str, outcome: str | None = None) -> Response:
+    async def runs(self, request: Request, tenant_id: str, outcome: str | None = None) -> Response:
+        if not _is_local(request):
+            return self.foreign()
         if tenant_id not in self.pages.tenants:
             return self.missing("tenant", tenant_id)
         async with self.pages.sessions(tenant_id) as session:
@@ -135,6 +142,8 @@ class _Views:
         return self.page("runs.html", tenant_id=tenant_id, runs=listed, outcome=outcome)
 
     async def run(self, tenant_id: str, run_id: str, request: Request) -> Response:
+        if not _is_local(request):
+            return self.foreign()
         if tenant_id not in self.pages.tenants:
             return self.missing("tenant", tenant_id)
         async with self.pages.sessions(tenant_id) as session:
@@ -147,7 +156,6 @@ class _Views:
             tenant_id=tenant_id,
             found=found,
             token=token,
-            may_answer=_is_local(request),
             reason_codes=REASON_CODES,
         )
 
@@ -184,7 +192,9 @@ def routes(pages: Pages) -> APIRouter:
 
 
 def _is_local(request: Request) -> bool:
-    """Nobody signs in yet, so only the machine itself may answer, and only under its own name."""
+    """Whether the request comes from this machine, under its own name and through no proxy that says so."""
+    if any(name == "forwarded" or name.startswith("x-forwarded-") for name in request.headers):
+        return False
     host = (request.headers.get("host") or "").rsplit(":", 1)[0].strip("[]")
     return request.client is not None and request.client.host in LOOPBACK and host in LOOPBACK
 

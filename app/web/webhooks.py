@@ -32,6 +32,9 @@ from graph.runtime import Sessions
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """A ticket event carries the whole comment; Zendesk's longest is some 64 kB, so this is generous."""
 
+MAX_WORD: Final = 500
+"""Ids and types of either vendor are far shorter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -131,7 +134,7 @@ def _zendesk(door: Door, tenant_id: str, raw: bytes, headers: Mapping[str, str])
         now=door.now(),
     )
     try:
-        return zendesk_arrival(zendesk_events.parse(raw))
+        return _storable(zendesk_arrival(zendesk_events.parse(raw)))
     except WireError as error:
         return _parked("zendesk", raw, error)
 
@@ -144,9 +147,29 @@ def _stripe(door: Door, tenant_id: str, raw: bytes, headers: Mapping[str, str]) 
             secrets=door.secrets[tenant_id].stripe,
             now=door.now(),
         )
+        return _storable(stripe_arrival(event))
     except WireError as error:
         return _parked("stripe", raw, error)
-    return stripe_arrival(event)
+
+
+def _storable(arrival: Arrival) -> Arrival:
+    """The arrival, if PostgreSQL can hold its words: no NUL, no half of a surrogate pair, no key beyond an index's row.
+
+    Refused by the database they would be sent again for days, and never fit.
+    """
+    words = [arrival.event_id, arrival.kind, arrival.ticket_id, arrival.object_id, *arrival.details.values()]
+    for word in words:
+        if isinstance(word, str) and (len(word) > MAX_WORD or "\0" in word or not _is_whole(word)):
+            raise WireError("the webhook's body has an id or a word that cannot be stored: look at what sends it")
+    return arrival
+
+
+def _is_whole(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parked(source: str, raw: bytes, error: WireError) -> Arrival:

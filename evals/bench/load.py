@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,19 +49,31 @@ class _Connection:
 
     async def close(self) -> None:
         self.writer.close()
-        await self.writer.wait_closed()
+        with suppress(OSError):  # the server may have closed it first
+            await self.writer.wait_closed()
 
 
 async def as_fast_as_possible(port: int, requests: Sequence[bytes]) -> float:
     """Requests a second, with every connection busy until all are answered."""
     waiting = iter(requests)
-    connections = [await _Connection.to(port) for _ in range(CONNECTIONS)]
-    started = time.perf_counter()
-    await asyncio.gather(*(_drain(connection, waiting) for connection in connections))
-    seconds = time.perf_counter() - started
-    for connection in connections:
-        await connection.close()
-    return len(requests) / seconds
+    async with _connected(port) as connections:
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as busy:
+            for connection in connections:
+                busy.create_task(_drain(connection, waiting))
+        return len(requests) / (time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _connected(port: int) -> AsyncIterator[list[_Connection]]:
+    connections: list[_Connection] = []
+    try:
+        for _ in range(CONNECTIONS):
+            connections.append(await _Connection.to(port))  # noqa: PERF401 - what was opened is closed, whatever fails
+        yield connections
+    finally:
+        for connection in connections:
+            await connection.close()
 
 
 async def _drain(connection: _Connection, waiting: Iterator[bytes]) -> None:
@@ -71,19 +84,19 @@ async def _drain(connection: _Connection, waiting: Iterator[bytes]) -> None:
 async def at_a_pace(port: int, requests: Sequence[bytes], per_second: float) -> list[float]:
     """Latencies in seconds of requests that are sent so many a second."""
     idle: asyncio.Queue[_Connection] = asyncio.Queue()
-    for _ in range(CONNECTIONS):
-        idle.put_nowait(await _Connection.to(port))
-    started = time.perf_counter()
+    async with _connected(port) as connections:
+        for connection in connections:
+            idle.put_nowait(connection)
+        started = time.perf_counter()
 
-    async def one(number: int, request: bytes) -> float:
-        due = started + number / per_second
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        connection = await idle.get()
-        await connection.post(request)
-        idle.put_nowait(connection)
-        return time.perf_counter() - due
+        async def one(number: int, request: bytes) -> float:
+            due = started + number / per_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            connection = await idle.get()
+            await connection.post(request)
+            idle.put_nowait(connection)
+            return time.perf_counter() - due
 
-    latencies = await asyncio.gather(*(one(number, request) for number, request in enumerate(requests)))
-    while not idle.empty():
-        await idle.get_nowait().close()
-    return latencies
+        async with asyncio.TaskGroup() as under_way:
+            sent = [under_way.create_task(one(number, request)) for number, request in enumerate(requests)]
+        return [task.result() for task in sent]

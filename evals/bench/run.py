@@ -144,7 +144,7 @@ class Bench:
                 break
         seconds = time.perf_counter() - started
         if outcome != Outcome.RESOLVED.value:
-            raise RuntimeError(f"the bench's run {run_id} ended as {outcome!r}, not resolved: the figures would mean nothing")
+            raise RuntimeError(f"the bench's run {run_id!r} ended as {outcome!r} and not resolved: look at its policy")
         model_s = self.watch.seconds - before_s
         await self._note(run_id, model_s)
         return seconds - model_s

@@ -46,11 +46,12 @@ def recognise(  # noqa: PLR0911 - one return for each meaning
     """
     if event.kind == SWEPT:
         return Recognised(Meaning.CUSTOMER_MESSAGE)
+    # Before the loop guard: no update of ours deletes a ticket, but a rule of the shop may do so under our account.
+    if event.kind in {kind.value for kind in _GONE}:
+        return Recognised(Meaning.TICKET_GONE)
     details = event.details
     if details.get("actor_id") == bot_user_id or details.get("author_id") == bot_user_id:
         return Recognised(Meaning.NOTHING, "own_update")
-    if event.kind in {kind.value for kind in _GONE}:
-        return Recognised(Meaning.TICKET_GONE)
     if event.kind == EventKind.CREATED.value:
         if last_comment_id:
             return Recognised(Meaning.NOTHING, "already_seen")

@@ -41,6 +41,9 @@ async def intake(context: StepContext) -> Step:
         return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="nobody but staff has written")
     if ticket.is_closed or ticket.is_deleted:
         return end(Outcome.IGNORED, Reason.STALE, note=f"the ticket is {ticket.status}")
+    brands = context.tenant.brand_ids
+    if brands and ticket.brand_id not in brands:
+        return end(Outcome.IGNORED, Reason.OUT_OF_SCOPE, note=f"brand {ticket.brand_id} is not one of ours to answer")
     if requester.is_suspended:
         return end(Outcome.IGNORED, Reason.SUSPECTED_ABUSE, note="the requester is suspended in Zendesk")
     newest = theirs[-1]
@@ -117,12 +120,13 @@ def _snapshot(
         "characters": len(newest.body),
         "redacted": _counts(subject, message, *history),
     }
-    run = {"last_comment_id": newest.comment_id, "subject_id": snapshot.subject_id}
+    cycle = context.state.get("cycle", 0) + 1
+    run = {"last_comment_id": newest.comment_id, "subject_id": snapshot.subject_id, "cycle": cycle}
     supported = ticket.channel in context.tenant.channels and not ticket.is_from_messaging
     return Step(
         goto="triage" if supported else "hand_off",
         update=RunState(
-            cycle=context.state.get("cycle", 0) + 1,
+            cycle=cycle,
             reason=None if supported else Reason.UNSUPPORTED_CHANNEL.value,
             note=None,
             asks=False,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -115,10 +114,14 @@ async def load(
     return loaded
 
 
-@cache
-def _adapter(type_: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any type that pydantic reads
+_adapters: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapter(type_: object) -> TypeAdapter[Any]:
     """Made once per type: putting one together costs more than reading many values with it."""
-    return TypeAdapter(type_)
+    if type_ not in _adapters:
+        _adapters[type_] = TypeAdapter(type_)  # type: ignore[arg-type]  # any type that pydantic reads
+    return _adapters[type_]
 
 
 def _plain(value: object) -> object:

@@ -16,7 +16,7 @@ from graph.audit.log import NewEvent, append_all
 from graph.gate import Gate
 from graph.intake.models import Disposition, InboxEvent
 from graph.intake.recognise import Meaning, Recognised, recognise
-from graph.runs.models import Run, RunState
+from graph.runs.models import Run, RunState, WaitFor
 from graph.runtime import Runtime
 from policies.decision import RunBudget
 from policies.vocabulary import Tool
@@ -57,7 +57,8 @@ class _Sorted:
 async def look(runtime: Runtime, tenant_id: str, ticket_id: str) -> Incoming:
     """Read and sort what is pending. Events with nothing to do are recorded with their reason on the way.
 
-    While a run is at work its events are left pending: they are looked at when it waits or has ended.
+    While a run is at work, or waits out an outage, its events are left pending: sorting them may need the very vendor
+    that is away. They are looked at when it waits for something else or has ended.
     """
     async with runtime.sessions(tenant_id) as session:
         runs = await _newest_runs(session, tenant_id, ticket_id)
@@ -67,7 +68,7 @@ async def look(runtime: Runtime, tenant_id: str, ticket_id: str) -> Incoming:
     incoming = Incoming(
         tenant_id, ticket_id, active, last_comment_id, has_history=any(run is not active for run in runs)
     )
-    if not events or (active is not None and active.state == RunState.RUNNING.value):
+    if not events or (active is not None and _is_at_work(active)):
         return incoming
     sorted_ = await _sort(runtime, incoming, events)
     await _confirm_messages(runtime, incoming, sorted_)
@@ -86,6 +87,10 @@ async def look(runtime: Runtime, tenant_id: str, ticket_id: str) -> Incoming:
         tuple(sorted_.gone),
         has_history=incoming.has_history,
     )
+
+
+def _is_at_work(run: Run) -> bool:
+    return run.state == RunState.RUNNING.value or run.wait_for == WaitFor.VENDOR.value
 
 
 async def _newest_runs(session: AsyncSession, tenant_id: str, ticket_id: str) -> Sequence[Run]:

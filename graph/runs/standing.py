@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from connectors.errors import Throttled
+from connectors.errors import Throttled, VendorUnavailable
 from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition, InboxEvent
 from graph.rulebook import load_policy, published_hash
@@ -115,7 +115,8 @@ async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exc
 async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Exception) -> None:
     """A defect or an answer nobody foresaw stopped the ticket: hold its run up as for an outage, and count the attempt.
 
-    An event for which no run could even be started is parked after as many attempts, and shown.
+    An event for which no run could even be started is parked after as many attempts, and shown; an outage does not
+    count, because the look-out asks again every moment and a ticket must not be lost to a vendor's bad quarter of an hour.
     """
     async with runtime.sessions(tenant_id) as session:
         query = select(Run).where(
@@ -126,6 +127,8 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
         run = (await session.execute(query.with_for_update())).scalar_one_or_none()
         if run is not None:
             await _hold_up(session, runtime, run, error)
+            return
+        if isinstance(error, VendorUnavailable):
             return
         waiting_events = await session.execute(
             select(InboxEvent).where(

@@ -50,7 +50,14 @@ class Terminal:
         """Append one event to the tenant's log."""
         async with self.database.tenant(self.tenant) as session:
             await append(
-                session, tenant_id=self.tenant, at=NOW, kind=kind, actor="test", new_id=new_id, run_id="run_1", body=body
+                session,
+                tenant_id=self.tenant,
+                at=NOW,
+                kind=kind,
+                actor="test",
+                new_id=new_id,
+                run_id="run_1",
+                body=body,
             )
 
 

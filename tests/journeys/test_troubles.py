@@ -52,13 +52,39 @@ async def test_a_zendesk_that_is_away_for_a_while_delays_and_does_not_lose(shop:
     assert (await shop.run(ticket))["retries"] >= 1
 
 
-async def test_a_zendesk_that_stays_away_ends_the_run_with_a_person_and_no_money(shop: Shop) -> None:
+async def test_a_zendesk_that_is_away_from_the_start_loses_no_ticket(shop: Shop) -> None:
     ticket = await shop.is_opened(charged_twice())
     shop.goes_wrong("zendesk.*", FaultKind.UNAVAILABLE, times=10_000)
+    shop.goes_wrong("zendesk.oauth.*", FaultKind.UNAVAILABLE, times=10_000)
+    for _ in range(12):
+        await shop.advance(ticket)
+    assert not await shop.rows("SELECT 1 FROM inbox_event WHERE disposition = 'parked'")
+    shop.faults.clear()
     await shop.work()
-    for _ in range(14):
+    await shop.passes(minutes=11)
+    assert await shop.outcome(ticket) == ("resolved", None)
+    assert shop.refunds() == [("second", 2490, "usd")]
+
+
+async def test_a_zendesk_that_stays_away_ends_the_run_with_a_person_after_one_refund(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    shop.goes_wrong("zendesk.*", FaultKind.UNAVAILABLE, times=10_000)
+    await shop.passes(minutes=11)
+    for _ in range(12):
         await shop.passes(minutes=2)
     assert await shop.outcome(ticket) == ("handed_off", "tool_error")
+    assert shop.refunds() == [("second", 2490, "usd")]
+    await shop.balanced()
+
+
+async def test_an_answer_that_comes_during_an_outage_is_taken_up_afterwards(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    shop.goes_wrong("zendesk.comments.list", FaultKind.UNAVAILABLE, times=30)
+    await shop.customer_writes(ticket, "Never mind, it has been solved.")
+    assert (await shop.run(ticket))["wait_for"] == "vendor"
+    shop.faults.clear()
+    await shop.passes(minutes=2)
+    assert await shop.outcome(ticket) == ("handed_off", "ambiguous_request")
     assert shop.refunds() == []
 
 

@@ -1,0 +1,271 @@
+"""The pages show text as text, allow no script, and take an answer only from this machine with this page's own token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ambient import new_id, vault_of
+from app.db import Database
+from graph.audit.log import append
+from graph.drafting import Draft
+from graph.queue import TICKET
+from graph.runs.artifacts import store
+from graph.runs.models import Run
+from graph.settlement.approvals import request
+from graph.settlement.questions import Binding, Question
+from graph.snapshot import Snapshot
+from tests.app.web.door import TENANT, Door, settings_of, standing
+
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
+
+NOW = datetime.now(UTC)
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>{{7*7}}{% raw %}"
+APPROVAL = f"/t/{TENANT}/approvals/apr_1"
+
+
+def a_snapshot(words: str) -> Snapshot:
+    return Snapshot(
+        ticket_id="7",
+        subject=words,
+        status="open",
+        channel="email",
+        brand=None,
+        requester_id="11",
+        requester_name=words,
+        requester_email="ana@customers.example",
+        requester_verified=True,
+        requester_tags=(),
+        is_carbon_copied=False,
+        flags=(),
+        newest_comment_id=70,
+        newest=words,
+        history=(words,),
+        attachments=(),
+        tags=(words,),
+        custom_fields={},
+        updated_stamp="2026-11-21T09:00:00Z",
+        read_at=NOW,
+    )
+
+
+async def a_waiting_run(door: Door, folder: Path, words: str = "Please refund me", **question: Any) -> None:
+    """A run with words of its customer, and a pending question."""
+    vault = vault_of(settings_of(folder))
+    run = Run(
+        tenant_id=TENANT,
+        run_id="run_1",
+        ticket_id="7",
+        state="waiting",
+        wait_for="review",
+        outcome="waiting_for_review",
+        reason="needs_approval",
+        intents=["refund_request", words],
+        actions=[
+            {
+                "kind": "refund",
+                "verdict": "needs_approval",
+                "section": words,
+                "rule": words,
+                "mode": "approve",
+                "charge": "ch_1",
+                "amount_minor": 9000,
+                "currency": "usd",
+            },
+        ],
+        subject_id="zendesk/user/11",
+        policy_hash="0" * 64,
+        started_at=NOW,
+        updated_at=NOW,
+    )
+    async with door.database.tenant(TENANT) as session:
+        session.add(run)
+        await session.flush()
+        parts: Mapping[str, object] = {"snapshot": a_snapshot(words), "draft": Draft((), "en", words)}
+        for kind, value in parts.items():
+            await store(session, vault, run=run, kind=kind, value=value, now=NOW, new_id=new_id)
+        asked = {"approvers": ("cs_lead",), "required": 1, "expires_at": NOW + timedelta(hours=1), **question}
+        bound = Binding("a", "p", "e")
+        await request(
+            session,
+            Question(approval_id="apr_1", run_id="run_1", ticket_id="7", cycle=1, bound_to=bound, **asked),
+            tenant_id=TENANT,
+            actor="agent",
+            now=NOW,
+            new_id=new_id,
+        )
+        await append(
+            session,
+            tenant_id=TENANT,
+            at=NOW,
+            kind="node.completed",
+            actor="agent",
+            new_id=new_id,
+            run_id="run_1",
+            ticket_id="7",
+            body={"node": words, "goto": words, "latency_ms": 3},
+        )
+
+
+async def token_of(door: Door) -> str:
+    page = (await door.client.get(f"/t/{TENANT}/runs/run_1")).text
+    return page.split('name="token" value="')[1].split('"')[0]
+
+
+async def answers(door: Door, token: str, decision: str = "approve", **fields: str) -> httpx.Response:
+    return await door.client.post(APPROVAL, data={"token": token, "decision": decision, **fields})
+
+
+async def approval(door: Door) -> dict[str, Any]:
+    (row,) = await door.rows("SELECT state, decided_by, reason_code, sealed_reply FROM approval")
+    return row
+
+
+@pytest.mark.parametrize("path", [f"/t/{TENANT}/runs", f"/t/{TENANT}/runs/run_1"])
+async def test_what_a_customer_wrote_is_shown_as_text_and_never_as_markup(
+    door: Door, tmp_path: Path, path: str
+) -> None:
+    await a_waiting_run(door, tmp_path, EVIL)
+    page = (await door.client.get(path)).text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    for tag in ("<script", "<img", "<svg"):
+        assert tag not in page.lower()
+    assert "49" not in page.split("</head>")[1].split("run_1")[0]
+
+
+async def test_every_page_forbids_scripts_frames_and_caches(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    for path in (f"/t/{TENANT}/runs", f"/t/{TENANT}/runs/run_1", f"/t/{TENANT}/runs/none", "/t/none/runs"):
+        headers = (await door.client.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+async def test_what_is_not_there_is_not_found_and_its_name_is_escaped(door: Door) -> None:
+    answer = await door.client.get(f"/t/{TENANT}/runs/<script>alert(1)")
+    assert answer.status_code == 404
+    assert "<script" not in answer.text
+    assert (await door.client.get("/t/none/runs")).status_code == 404
+    assert (await door.client.get("/t/none/runs/run_1")).status_code == 404
+
+
+async def test_the_first_page_leads_to_the_runs(door: Door) -> None:
+    answer = await door.client.get("/")
+    assert answer.headers["location"] == f"/t/{TENANT}/runs"
+
+
+async def test_an_approval_is_stored_and_wakes_the_ticket(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    answer = await answers(door, await token_of(door))
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/t/{TENANT}/runs/run_1")
+    assert (await approval(door))["state"] == "approved"
+    jobs = await door.rows("SELECT entrypoint FROM pgqueuer")
+    assert [job["entrypoint"] for job in jobs] == [TICKET]
+
+
+async def test_the_second_answer_changes_nothing_and_is_told_so(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    token = await token_of(door)
+    assert (await answers(door, token)).status_code == 303
+    answer = await answers(door, token, "reject", reason_code="other")
+    assert answer.status_code == 409
+    assert "approved already" in answer.text
+    row = await approval(door)
+    assert (row["state"], row["reason_code"]) == ("approved", None)
+
+
+async def test_a_rejection_keeps_its_reason(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    assert (await answers(door, await token_of(door), "reject", reason_code="wrong_amount")).status_code == 303
+    row = await approval(door)
+    assert (row["state"], row["reason_code"]) == ("rejected", "wrong_amount")
+
+
+async def test_an_edited_reply_is_sealed_and_an_unchanged_one_is_not(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path, required=2)
+    token = await token_of(door)
+    assert (await answers(door, token, reply="Please refund me\r\n")).status_code == 303
+    assert (await approval(door))["sealed_reply"] is None
+
+
+async def test_an_edited_reply_cannot_be_read_in_the_database(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    assert (await answers(door, await token_of(door), reply="Dear canary")).status_code == 303
+    sealed = (await approval(door))["sealed_reply"]
+    assert sealed is not None
+    assert b"canary" not in bytes(sealed)
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "\u00e9"])
+async def test_an_answer_without_the_pages_token_is_refused(door: Door, tmp_path: Path, token: str) -> None:
+    await a_waiting_run(door, tmp_path)
+    assert (await answers(door, token)).status_code in {403, 422}
+    assert (await approval(door))["state"] == "pending"
+
+
+async def test_the_token_of_another_process_is_refused(
+    door: Door, database: Database, database_url: str, tmp_path: Path
+) -> None:
+    await a_waiting_run(door, tmp_path)
+    async with standing(database, database_url, tmp_path) as other:
+        assert (await answers(door, await token_of(other))).status_code == 403
+    assert (await approval(door))["state"] == "pending"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"])
+async def test_under_another_name_the_form_is_not_shown_and_no_answer_is_taken(
+    door: Door, database: Database, database_url: str, tmp_path: Path, host: str
+) -> None:
+    await a_waiting_run(door, tmp_path)
+    token = await token_of(door)
+    page = (await door.client.get(f"/t/{TENANT}/runs/run_1", headers={"host": host})).text
+    assert "<form" not in page
+    assert token not in page
+    answer = await door.client.post(APPROVAL, data={"token": token, "decision": "approve"}, headers={"host": host})
+    assert answer.status_code == 403
+    assert (await approval(door))["state"] == "pending"
+
+
+async def test_from_another_machine_no_answer_is_taken(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    token = await token_of(door)
+    transport = httpx.ASGITransport(door.app, client=("10.0.0.9", 4000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as far:
+        assert "<form" not in (await far.get(f"/t/{TENANT}/runs/run_1")).text
+        assert (await far.post(APPROVAL, data={"token": token, "decision": "approve"})).status_code == 403
+    assert (await approval(door))["state"] == "pending"
+
+
+@pytest.mark.parametrize("fields", [{"decision": "maybe"}, {"decision": "reject", "reason_code": "because"}])
+async def test_an_answer_that_is_none_is_a_bad_request(door: Door, tmp_path: Path, fields: dict[str, str]) -> None:
+    await a_waiting_run(door, tmp_path)
+    assert (await answers(door, await token_of(door), **fields)).status_code == 400
+    assert (await approval(door))["state"] == "pending"
+
+
+async def test_a_question_that_is_not_there_is_not_found(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    token = await token_of(door)
+    path = f"/t/{TENANT}/approvals/apr_2"
+    assert (await door.client.post(path, data={"token": token, "decision": "approve"})).status_code == 403
+
+
+async def test_an_expired_question_can_no_longer_be_approved(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path, expires_at=NOW - timedelta(seconds=1))
+    answer = await answers(door, await token_of(door))
+    assert answer.status_code == 409
+    assert "expired already" in answer.text
+
+
+async def test_the_page_is_well_while_the_database_is(door: Door) -> None:
+    assert (await door.client.get("/healthz")).json() == {"ok": True}
