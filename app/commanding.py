@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.db import Database
     from app.settings import Settings
     from app.storage import Storage
+    from graph.models.claude import ClaudeModel
     from graph.models.embedding import Embedder
 
 T = TypeVar("T")
@@ -83,6 +84,16 @@ class Commanding:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector for each text. The first call loads the model, which takes some seconds."""
         return self._embedder.embed(texts)
+
+    def claude(self) -> ClaudeModel:
+        """Claude as the settings name it.
+
+        Raises:
+            SettingsError: no key is configured.
+        """
+        from app.runtime import claude_of
+
+        return claude_of(self.settings.models)
 
     def now(self) -> datetime:
         """Business time, aware and in UTC; that of the sandbox where one belongs to the data folder."""

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -20,7 +20,7 @@ from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.ambient import business_clock, new_id, new_key, vault_of
 from app.db import Database
 from app.errors import SettingsError
-from app.settings import Provider, Settings
+from app.settings import ModelSettings, Provider, Settings
 from app.storage import Storage
 from app.tenants import TenantSettings
 from graph.build import build
@@ -29,6 +29,9 @@ from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
 from graph.runs.advance import Advancer
 from graph.runtime import Runtime, Tenant
+
+if TYPE_CHECKING:
+    from graph.models.claude import ClaudeModel
 
 CHECKPOINT_MODULES: Final = None
 """No type of ours is in a checkpoint, so none may be brought to life from one."""
@@ -72,17 +75,24 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
 
 def gateway_of(settings: Settings, embedder: Embedder) -> Gateway:
     """The models by role, as the settings name them."""
-    local = load_local_model(embedder)
-    models = settings.models
-    if models.provider is Provider.LOCAL:
-        return Gateway(local, None)
+    claude = claude_of(settings.models) if settings.models.provider is Provider.CLAUDE else None
+    return Gateway(load_local_model(embedder), claude)
+
+
+def claude_of(models: ModelSettings) -> ClaudeModel:
+    """Claude as the settings name it.
+
+    Raises:
+        SettingsError: no key is configured.
+    """
     # Imported here, because the vendor's SDK takes more than a second that an installation without it need not pay.
     from connectors.claude.client import ClaudeAdapter  # noqa: PLC0415
     from graph.models.claude import ClaudeModel  # noqa: PLC0415
 
-    assert models.api_key is not None
+    if models.api_key is None:
+        raise SettingsError(["claude has no key: set COUNTERSIGN_MODELS__API_KEY, or use the local provider"])
     adapter = ClaudeAdapter(models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s)
-    return Gateway(local, ClaudeModel(adapter, triage_model=models.triage, choose_model=models.plan))
+    return ClaudeModel(adapter, triage_model=models.triage, choose_model=models.plan)
 
 
 @asynccontextmanager

@@ -11,9 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, Protocol
 
 import typer
+
+if TYPE_CHECKING:  # both cost seconds to import, which a command pays only when it needs them
+    from graph.models.claude import ClaudeModel
+    from graph.models.triage import Triage
 
 INPUT = typer.Argument(help="JSON lines; '-' or nothing reads standard input", allow_dash=True)
 BAD_INPUT = 2
@@ -23,29 +27,78 @@ class LineError(ValueError):
     """A line of input that is not what the command reads."""
 
 
+class CommandRuntime(Protocol):
+    """What these commands need of the application."""
+
+    def claude(self) -> ClaudeModel:
+        """Claude as the settings name it; raises where no key is configured."""
+
+
 def triage(
+    ctx: typer.Context,
     file: Annotated[Path, INPUT] = Path("-"),
     provider: Annotated[str, typer.Option(help="'local' needs no key; 'claude' needs one")] = "local",
     currency: Annotated[str, typer.Option(help="the shop's currency, in which a bare 44.50 is read")] = "usd",
+    score: Annotated[
+        bool,
+        typer.Option("--score", help='compare with each line\'s "intents" or "accepted"; print accuracy per intent'),
+    ] = False,
 ) -> None:
     """Say what tickets ask for: lines of {"id", "subject", "body"} in, intents, claims and confidence out."""
-    if provider != "local":
-        _stop(f"provider {provider!r} is not configured for this command: use '--provider local'")
-    from graph.models.embedding import load_embedder
-    from graph.models.local.model import load_local_model
+    from graph.models.scoring import Score
+    from graph.models.wire import triage_as_json
+
+    understand = _understanding(ctx.obj, provider, currency)
+    tallies = Score()
+
+    def answer(ticket: dict[str, Any]) -> dict[str, Any]:
+        understood = understand(_text(ticket, "subject"), _text(ticket, "body"))
+        if score:
+            tallies.add(understood, _accepted(ticket))
+        return {"id": ticket.get("id"), **triage_as_json(understood)}
+
+    try:
+        _each_line(file, answer, is_silent=score)
+    finally:
+        if tallies.by_label:
+            print("\n".join(tallies.lines()))
+
+
+def _understanding(runtime: CommandRuntime, provider: str, currency: str) -> Callable[[str, str], Triage]:
+    """What a provider answers for subject and body."""
     from policies.money import CURRENCIES
 
     if currency not in CURRENCIES:
         _stop(f"unknown currency {currency!r}: write a lower-case ISO 4217 code such as 'usd'")
-    model = load_local_model(load_embedder(), shop_currency=currency)
+    if provider == "local":
+        from graph.models.embedding import load_embedder
+        from graph.models.local.model import load_local_model
 
-    def answer(ticket: dict[str, Any]) -> dict[str, Any]:
-        from graph.models.wire import triage_as_json
+        return load_local_model(load_embedder(), shop_currency=currency).triage
+    if provider != "claude":
+        _stop(f"unknown provider {provider!r}: write 'local' or 'claude'")
+    claude = runtime.claude()
 
-        understood = model.triage(_text(ticket, "subject"), _text(ticket, "body"))
-        return {"id": ticket.get("id"), **triage_as_json(understood)}
+    def ask(subject: str, body: str) -> Triage:
+        from graph.models.use import ClaudeUnusable
+        from graph.redaction.redact import RedactionError
+        from graph.redaction.redact import redact as redact_text
 
-    _each_line(file, answer)
+        try:
+            found, _ = claude.triage(redact_text(subject).text, redact_text(body).text, ())
+        except (ClaudeUnusable, RedactionError) as error:
+            raise LineError(str(error)) from error
+        return found
+
+    return ask
+
+
+def _accepted(ticket: dict[str, Any]) -> list[str]:
+    """The right answers of a labelled line: any of `accepted`, else the first of `intents`."""
+    labels = ticket.get("accepted") or (ticket.get("intents") or [])[:1]
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise LineError('no label to compare with: give "intents" or "accepted" as a list of strings')
+    return labels
 
 
 def redact(file: Annotated[Path, INPUT] = Path("-")) -> None:
@@ -79,7 +132,12 @@ def _whole_text(line: dict[str, Any]) -> str:
     return f"{subject}\n\n{body}" if subject else body
 
 
-def _each_line(file: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def _each_line(
+    file: Path,
+    answer: Callable[[dict[str, Any]], dict[str, Any]],
+    *,
+    is_silent: bool = False,
+) -> None:
     is_clean = True
     for number, raw in _lines(file):
         try:
@@ -88,7 +146,8 @@ def _each_line(file: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -
             is_clean = False
             print(f"line {number}: {error}", file=sys.stderr)
         else:
-            print(written, flush=True)
+            if not is_silent:
+                print(written, flush=True)
     if not is_clean:
         raise typer.Exit(BAD_INPUT)
 
@@ -128,6 +187,6 @@ def _text(line: dict[str, Any], name: str) -> str:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _stop(message: str) -> None:
+def _stop(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(BAD_INPUT)
