@@ -20,6 +20,7 @@ GROUP: Final = "countersign.commands"
 
 APPLICATION_COMMANDS: Final = {
     "audit": "app.audit_commands:app",
+    "connectors": "app.connector_commands:app",
     "demo": "app.demo.command:demo",
     "doctor": "app.commands:doctor",
     "migrate": "app.commands:migrate",
@@ -39,6 +40,7 @@ SUMMARIES: Final = {
     "audit": "Verify, export and prove the log.",
     "bench": "Measure, against bare baselines.",
     "chaos": "Run tickets under faults and kills, and count.",
+    "connectors": "Show connectors that fell back to draft-only, and let them act again.",
     "crash": "Kill before and after each statement and send.",
     "demo": "Everything embedded: boot, fire tickets, show what became of them.",
     "doctor": "Say what is configured, what is missing and what to do.",

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.errors import DatabaseError
@@ -46,7 +46,6 @@ class Database:
             self._url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,  # a restarted server costs one new connection instead of one failed job
             connect_args={"options": _options(), "connect_timeout": CONNECT_TIMEOUT_S},
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
@@ -63,14 +62,27 @@ class Database:
             DatabaseError: no connection could be made; nothing was done.
         """
         check_tenant(tenant_id)
-        async with self._sessions() as session, session.begin():
-            try:
-                await session.connection()
-            except (SQLAlchemyError, OSError) as error:
-                raise unreachable(self._url, error) from error
-            # Local to the transaction, so a pooled connection never carries a tenant to its next user.
-            await session.execute(_SET_TENANT, {"tenant": tenant_id})
+        async with self._entered(tenant_id) as session:
             yield session
+
+    @asynccontextmanager
+    async def _entered(self, tenant_id: str) -> AsyncIterator[AsyncSession]:
+        """A transaction that has its tenant. Naming it is the first statement, so it also finds a dead connection.
+
+        A restarted server costs one more attempt here, instead of a question before every transaction.
+        """
+        for attempt in (1, 2):
+            async with self._sessions() as session, session.begin():
+                try:
+                    # Local to the transaction, so a pooled connection never carries a tenant to its next user.
+                    await session.execute(_SET_TENANT, {"tenant": tenant_id})
+                except (SQLAlchemyError, OSError) as error:
+                    stale = isinstance(error, DBAPIError) and error.connection_invalidated
+                    if attempt == 1 and stale:
+                        continue
+                    raise unreachable(self._url, error) from error
+                yield session
+                return
 
     async def checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:
         """The tenant's own connections for LangGraph's `AsyncPostgresSaver`, which commits by itself.

@@ -7,7 +7,7 @@ from typing import Final
 
 from connectors.orders.wire import Category, Fulfilment, ItemView, OrderView
 from connectors.stripe.wire import ChargeView, SubscriptionView
-from connectors.stripe.words import RiskLevel
+from connectors.stripe.words import DisputeStatus, RiskLevel
 from graph.dossier import ChargeHistory, Dossier
 from graph.models.triage import Claims, Triage
 from policies.facts import Facts
@@ -17,6 +17,8 @@ from policies.vocabulary import ActionKind
 TWIN_WINDOW: Final = timedelta(hours=48)
 """How close two equal charges must stand to count as twins."""
 
+PRICE_SUFFIX: Final = ":price"
+"""Marks a price adjustment's item key: it is not the refund of the item, which may still come."""
 _MOVES_MONEY: Final = frozenset({ActionKind.REFUND, ActionKind.CANCEL_PAYMENT, ActionKind.STORE_CREDIT})
 _CATEGORY_STRICTNESS: Final = (Category.PHYSICAL, Category.PERISHABLE, Category.DIGITAL, Category.CUSTOM)
 
@@ -64,13 +66,17 @@ def facts_for(
 
 
 def twin_of(charge: ChargeView, charges: tuple[ChargeView, ...]) -> ChargeView | None:
-    """The charge that looks like the same payment made twice: equal amount, customer and purpose, close in time."""
+    """The charge that looks like the same payment made twice: equal amount, customer and purpose, close in time.
+
+    One that was given back already makes no duplicate any more: refunding its twin, too, would leave the shop unpaid.
+    """
     twins = [
         other
         for other in charges
         if other.charge_id != charge.charge_id
         and other.amount == charge.amount
         and other.is_paid
+        and other.refunded.minor == 0
         and abs(other.created_at - charge.created_at) <= TWIN_WINDOW
         and _purpose(other) == _purpose(charge)
     ]
@@ -170,7 +176,7 @@ def _charge(charge: ChargeView, dossier: Dossier, now: datetime) -> Values:
     if history.refunds is not None:
         values["charge.refunds"] = len(history.refunds)
     if dossier.charges is not None:
-        values |= _twin(charge, dossier.charges) | _card(charge, dossier.charges, now)
+        values |= _twin(charge, dossier) | _card(charge, dossier.charges, now)
     return values
 
 
@@ -191,16 +197,18 @@ def _payment_method(word: str | None) -> str | None:
 def _dispute_status(history: ChargeHistory) -> str:
     if not history.disputes:
         return "none"
-    latest = max(history.disputes, key=lambda one: one.created_at)
-    if latest.is_open:
-        return "inquiry" if latest.is_inquiry else "open"
-    return latest.status.value if latest.status.value in {"won", "lost"} else "won"
+    open_ones = [one for one in history.disputes if one.is_open]
+    if open_ones:
+        return "inquiry" if all(one.is_inquiry for one in open_ones) else "open"
+    return "lost" if any(one.status is DisputeStatus.LOST for one in history.disputes) else "won"
 
 
-def _twin(charge: ChargeView, charges: tuple[ChargeView, ...]) -> Values:
-    twin = twin_of(charge, charges)
+def _twin(charge: ChargeView, dossier: Dossier) -> Values:
+    twin = twin_of(charge, dossier.charges or ())
     if twin is None:
         return {"charge.has_twin": False, "charge.is_later_twin": False}
+    if dossier.history.get(twin.charge_id, ChargeHistory()).refund_in_flight:
+        return {}  # whether it will still stand beside this one is not known yet
     return {
         "charge.has_twin": True,
         "charge.is_later_twin": is_later(charge, twin),
@@ -247,10 +255,11 @@ def _fulfilment(items: tuple[ItemView, ...]) -> str | None:
 
 def _item(order: OrderView, item_key: str) -> Values:
     items = order.items or ()
-    chosen = [item for item in items if item_key in {"whole", item.id}]
+    named = item_key.removesuffix(PRICE_SUFFIX)
+    chosen = [item for item in items if named in {"whole", item.id}]
     if not chosen:
         return {"item.known": False}
-    values: Values = {"item.known": item_key != "whole" or len(chosen) == 1}
+    values: Values = {"item.known": named != "whole" or len(chosen) == 1}
     finals = [item.final_sale for item in chosen]
     values["item.final_sale"] = True if True in finals else (None if None in finals else False)
     categories = [item.category for item in chosen]

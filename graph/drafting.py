@@ -61,7 +61,7 @@ def first_name(name: str) -> str:
     return first if _NAME.fullmatch(first) else ""
 
 
-_NAME: Final = re.compile(r"[^\W\d_][^\W\d_'\-]{0,30}")
+_NAME: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|['\u2019\-]){0,30}")
 ASKS: Mapping[Missing, Template] = {
     Missing.ORDER_NUMBER: Template.ASK_ORDER_NUMBER,
     Missing.WHICH_CHARGE: Template.ASK_WHICH_ORDER,

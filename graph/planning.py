@@ -17,7 +17,7 @@ from typing import Final
 from connectors.orders.wire import ItemView, OrderView
 from connectors.stripe.wire import ChargeView, SubscriptionView
 from connectors.stripe.words import SubscriptionStatus
-from graph.casefile import is_later, pays_for, price_drop_minor, twin_of
+from graph.casefile import PRICE_SUFFIX, is_later, pays_for, price_drop_minor, twin_of
 from graph.dossier import Dossier
 from graph.models.triage import Claims, Triage, Want
 from policies.money import Money
@@ -302,7 +302,7 @@ def _price_adjustment(charge: ChargeView, dossier: Dossier, named: tuple[ItemVie
         ActionKind.REFUND,
         intent,
         charge_id=charge.charge_id,
-        item_key=f"{key}:price",
+        item_key=f"{key}{PRICE_SUFFIX}",
         amount=amount,
         order_id=order.id if order else None,
     )

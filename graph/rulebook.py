@@ -97,7 +97,6 @@ async def publish(session: AsyncSession, tenant_id: str, source_text: str, *, au
         update(PolicyVersion)
         .where(
             col(PolicyVersion.tenant_id) == tenant_id,
-            col(PolicyVersion.policy_id) == policy.policy_id,
             col(PolicyVersion.policy_hash) != policy.content_hash,
             col(PolicyVersion.state) == VersionState.PUBLISHED.value,
         )

@@ -31,6 +31,7 @@ class Decided:
             "section": self.decision.section,
             "rule": self.decision.rule,
             "mode": self.decision.mode.value,
+            "why": self.decision.reasons[0].reason if self.decision.reasons else None,
             "charge": self.candidate.charge_id,
             "item": self.candidate.item_key,
             "amount_minor": amount.minor if amount is not None else None,

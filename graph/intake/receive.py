@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.stripe.events import EventKind as StripeKind
 from connectors.stripe.events import StripeEvent
 from connectors.stripe.wire import RefundView
 from connectors.zendesk.events import OtherEvent, TicketEvent
-from graph.intake.models import Disposition, InboxEvent
+from graph.intake.models import Disposition
 
 
 class Received(StrEnum):
@@ -90,29 +90,33 @@ def stripe_arrival(event: StripeEvent) -> Arrival:
 
 async def receive(session: AsyncSession, tenant_id: str, arrival: Arrival, *, now: datetime) -> Received:
     """Store an event in the session's transaction; a repeated one only counts its delivery."""
-    statement = insert(InboxEvent).values(
-        tenant_id=tenant_id,
-        source=arrival.source,
-        event_id=arrival.event_id,
-        kind=arrival.kind,
-        ticket_id=arrival.ticket_id,
-        object_id=arrival.object_id,
-        received_at=now,
-        occurred_at=arrival.occurred_at,
-        details=dict(arrival.details),
-        disposition=arrival.disposition.value,
-        reason=arrival.reason,
-        deliveries=1,
-        attempts=0,
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=["tenant_id", "source", "event_id"],
-        set_={"deliveries": InboxEvent.deliveries + 1},
-    )
-    deliveries = (await session.execute(statement.returning(InboxEvent.deliveries))).scalar_one()  # type: ignore[call-overload]
+    values = {
+        "tenant_id": tenant_id,
+        "source": arrival.source,
+        "event_id": arrival.event_id,
+        "kind": arrival.kind,
+        "ticket_id": arrival.ticket_id,
+        "object_id": arrival.object_id,
+        "received_at": now,
+        "occurred_at": arrival.occurred_at,
+        "details": json.dumps(dict(arrival.details)),
+        "disposition": arrival.disposition.value,
+        "reason": arrival.reason,
+    }
+    deliveries: int = (await session.execute(_STORE, values)).scalar_one()
     return Received.STORED if deliveries == 1 else Received.DUPLICATE
 
 
+_STORE = text(
+    """
+    INSERT INTO inbox_event (tenant_id, source, event_id, kind, ticket_id, object_id, received_at, occurred_at, details,
+                             disposition, reason, deliveries, attempts)
+    VALUES (:tenant_id, :source, :event_id, :kind, :ticket_id, :object_id, :received_at, :occurred_at,
+            CAST(:details AS jsonb), :disposition, :reason, 1, 0)
+    ON CONFLICT (tenant_id, source, event_id) DO UPDATE SET deliveries = inbox_event.deliveries + 1
+    RETURNING deliveries
+    """,
+)
 _KNOCK = text(
     """
     INSERT INTO security_event (tenant_id, minute, kind, source_address, count)

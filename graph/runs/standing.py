@@ -116,7 +116,7 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
     """A defect or an answer nobody foresaw stopped the ticket: hold its run up as for an outage, and count the attempt.
 
     An event for which no run could even be started is parked after as many attempts, and shown; an outage does not
-    count, because the look-out asks again every moment and a ticket must not be lost to a vendor's bad quarter of an hour.
+    count, because the look-out asks again every moment, and no ticket may be lost to a vendor's bad hour.
     """
     async with runtime.sessions(tenant_id) as session:
         query = select(Run).where(

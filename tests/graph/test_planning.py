@@ -1,4 +1,4 @@
-"""Candidates come from the requester's own charges, items and subscriptions, and from nothing that the customer wrote."""
+"""Candidates come from the requester's own charges, items and subscriptions, never from what a customer wrote."""
 
 from __future__ import annotations
 

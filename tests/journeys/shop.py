@@ -20,7 +20,6 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from sqlalchemy import text
 
 from app.ambient import new_id, new_key, sandbox_clock, vault_of
-from app.ambient import new_id, new_key, sandbox_clock, vault_of
 from app.db import Database
 from app.listening import free_port
 from app.runtime import CHECKPOINT_MODULES, tenant_of
@@ -181,7 +180,7 @@ class Shop:
             await failed(self.runtime, self.tenant, ticket_id, error)
 
     async def _delivered(self) -> None:
-        while self.sandbox.deliveries.busy():
+        while self.sandbox.deliveries.busy():  # noqa: ASYNC110 - other threads deliver
             await asyncio.sleep(0.005)
 
     async def _standing(self) -> object:
@@ -221,8 +220,7 @@ class Shop:
         return action[1], token[1]
 
     async def posts(self, form: tuple[str, str], decision: str, **fields: str) -> httpx.Response:
-        answer = await self.web.post(form[0], data={"token": form[1], "decision": decision, **fields})
-        return answer
+        return await self.web.post(form[0], data={"token": form[1], "decision": decision, **fields})
 
     # What can be seen afterwards.
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from tests.journeys.shop import Shop, charged_twice
-
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 
 async def test_above_the_limit_a_person_approves_and_one_refund_is_made(shop: Shop) -> None:
@@ -99,7 +95,9 @@ async def test_what_the_customer_writes_during_the_hold_stops_the_refund_and_it_
 async def test_a_reminder_during_the_hold_leads_to_one_refund_in_the_end(shop: Shop) -> None:
     ticket = await shop.arrives(charged_twice())
     await shop.passes(minutes=3)
-    await shop.customer_writes(ticket, "Any news? I was charged twice for order 1042, please refund the duplicate charge.")
+    await shop.customer_writes(
+        ticket, "Any news? I was charged twice for order 1042, please refund the duplicate charge."
+    )
     await shop.passes(minutes=11)
     assert shop.refunds() == [("second", 2490, "usd")]
     assert await shop.outcome(ticket) == ("resolved", None)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import psycopg
-import pytest
 from psycopg.sql import SQL, Identifier
 
 from connectors.sandbox.faults import FaultKind
 from tests.journeys.shop import Shop, charged_twice
-
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 NAME = "Zephyrine Quillfeather"
 EMAIL = "zephyrine.quillfeather@canarymail.example"

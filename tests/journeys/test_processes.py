@@ -19,7 +19,6 @@ from tests.journeys.shop import Shop, charged_twice
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.timeout(240),
-    pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning"),
 ]
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from connectors.sandbox.faults import FaultKind
 from connectors.sandbox.world.loading import arrive
 from tests.journeys.shop import Shop, a_setting, charged_twice
-
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 
 async def test_a_duplicate_charge_is_held_then_refunded_once_and_answered(shop: Shop) -> None:
@@ -48,7 +44,9 @@ async def test_yen_have_no_minor_unit_and_are_refunded_exactly(shop: Shop) -> No
 
 
 async def test_a_currency_without_a_limit_waits_for_a_person(shop: Shop) -> None:
-    ticket = await shop.arrives(charged_twice("24.90", "pln", body="Order 1042 was charged twice, refund the duplicate."))
+    ticket = await shop.arrives(
+        charged_twice("24.90", "pln", body="Order 1042 was charged twice, refund the duplicate.")
+    )
     await shop.passes(minutes=11)
     assert shop.refunds() == []
     assert (await shop.outcome(ticket))[0] == "waiting_for_review"
@@ -115,8 +113,22 @@ async def test_which_order_is_asked_once_and_the_answer_leads_to_the_refund(shop
             {"key": "two", "amount": "31.00", "order": "1077", "days_ago": "24"},
         ],
         orders=[
-            {"key": "1042", "customer": "ana", "charge": "one", "placed_days_ago": "24", "promised_days_ago": "15", **item},
-            {"key": "1077", "customer": "ana", "charge": "two", "placed_days_ago": "24", "promised_days_ago": "15", **item},
+            {
+                "key": "1042",
+                "customer": "ana",
+                "charge": "one",
+                "placed_days_ago": "24",
+                "promised_days_ago": "15",
+                **item,
+            },
+            {
+                "key": "1077",
+                "customer": "ana",
+                "charge": "two",
+                "placed_days_ago": "24",
+                "promised_days_ago": "15",
+                **item,
+            },
         ],
         subject="Order never arrived",
     )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from connectors.sandbox.faults import FaultKind
 from tests.journeys.shop import Shop, charged_twice
-
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 
 async def test_the_sweeper_finds_a_ticket_whose_webhooks_were_lost(shop: Shop) -> None:
@@ -96,7 +92,9 @@ async def test_a_stripe_that_refuses_the_key_makes_the_connector_draft_only_and_
     assert await shop.outcome(ticket) == ("handed_off", "tool_error")
     rows = await shop.rows("SELECT connector, is_draft_only, reason FROM connector_state")
     assert [(row["connector"], row["is_draft_only"]) for row in rows] == [("stripe", True)]
-    calls = await shop.rows("SELECT 1 FROM audit_event WHERE kind = 'tool.called' AND body ->> 'outcome' = 'access_denied'")
+    calls = await shop.rows(
+        "SELECT 1 FROM audit_event WHERE kind = 'tool.called' AND body ->> 'outcome' = 'access_denied'"
+    )
     assert calls
 
 

@@ -235,9 +235,7 @@ def test_facts_lists_the_whole_catalogue() -> None:
         (rule("{not: {action.amount: {at_most: {usd: 5}}}}"), FindingKind.LOOSENS_WITH_AMOUNT, "tried"),
         (rule("{any: [{action.amount: {is: 0}}]}", effect="deny"), FindingKind.LOOSENS_WITH_AMOUNT, "tried"),
         (
-            rule(
-                "{all: [{action.kind: refund}, {order.known: true}], action.kind: {one_of: [refund]}}"
-            ),
+            rule("{all: [{action.kind: refund}, {order.known: true}], action.kind: {one_of: [refund]}}"),
             None,
             "",
         ),

@@ -1,4 +1,4 @@
-"""The pages show text as text, allow no script, and take an answer only from this machine with this page's own token."""
+"""The pages show text as text, allow no script, and take an answer only from this machine with this page's token."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from graph.settlement.approvals import request
 from graph.settlement.questions import Binding, Question
 from graph.snapshot import Snapshot
 from tests.app.web.door import TENANT, Door, settings_of, standing
-
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 
 NOW = datetime.now(UTC)
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>{{7*7}}{% raw %}"
@@ -222,9 +220,11 @@ async def test_the_token_of_another_process_is_refused(
     assert (await approval(door))["state"] == "pending"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"]
+)
 async def test_under_another_name_the_form_is_not_shown_and_no_answer_is_taken(
-    door: Door, database: Database, database_url: str, tmp_path: Path, host: str
+    door: Door, tmp_path: Path, host: str
 ) -> None:
     await a_waiting_run(door, tmp_path)
     token = await token_of(door)

@@ -12,8 +12,6 @@ from app.db import Database
 from app.web.webhooks import MAX_BODY_BYTES
 from tests.app.web.door import Door, standing, stripe_event, stripe_headers, ticket_event, zendesk_headers
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 INBOX = "SELECT * FROM inbox_event ORDER BY event_id"
 
 
@@ -46,7 +44,7 @@ async def test_deliveries_at_the_same_moment_are_one_row(door: Door) -> None:
     assert row["deliveries"] == 6
 
 
-async def test_a_stored_event_has_a_job(door: Door, admin_url: str) -> None:
+async def test_a_stored_event_has_a_job(door: Door) -> None:
     await door.zendesk(ticket_event())
     jobs = await door.rows("SELECT entrypoint, convert_from(payload, 'UTF8') AS payload FROM pgqueuer")
     assert [(job["entrypoint"], job["payload"]) for job in jobs] == [("ticket", '["demo", "7"]')]
@@ -60,7 +58,9 @@ async def test_a_wrong_signature_is_refused_and_a_flood_of_them_stays_one_row(do
         answer = await door.knock(vendor, "demo", raw, sign(raw, secret="another"))
         assert answer.status_code == 401
     assert await door.rows(INBOX) == []
-    rows = await door.rows("SELECT kind, source_address, sum(count) AS n, count(*) AS rows FROM security_event GROUP BY 1, 2")
+    rows = await door.rows(
+        "SELECT kind, source_address, sum(count) AS n, count(*) AS rows FROM security_event GROUP BY 1, 2"
+    )
     assert [(row["kind"], row["source_address"], row["n"]) for row in rows] == [(f"{vendor}_signature", "127.0.0.1", 8)]
     events = await door.rows("SELECT kind, body FROM audit_event")
     assert len(events) == rows[0]["rows"] <= 2  # one a minute, should one pass meanwhile

@@ -22,7 +22,6 @@ from graph.audit.verify import Broken, verify
 from graph.vault import Vault
 from policies.vocabulary import Intent
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 NOW = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 JSON = st.recursive(
     st.none()

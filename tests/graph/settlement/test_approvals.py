@@ -30,8 +30,6 @@ from graph.settlement.requests import Reserved
 from graph.settlement.reserve import reserve_all
 from tests.graph.settlement.desk import Desk
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 BOUND = Binding(action="a" * 64, policy="p" * 64, evidence="e" * 64)
 LEAD = Reviewer("lead_1", frozenset({"cs_lead"}))
 OTHER = Reviewer("lead_2", frozenset({"cs_lead"}))

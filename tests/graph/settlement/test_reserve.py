@@ -21,8 +21,6 @@ from policies.decision import Limit, LimitScope
 from policies.money import Money
 from tests.graph.settlement.desk import Desk, Killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 HOUR = Limit("tenant-hour", LimitScope.TENANT, 3600, cap_minor=6_000)
 TWICE = Limit("customer-90d", LimitScope.CUSTOMER, 90 * 86400, cap_count=2)
 

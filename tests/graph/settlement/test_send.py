@@ -20,8 +20,6 @@ from graph.settlement.switches import change_switch
 from policies.vocabulary import Tool
 from tests.graph.settlement.desk import Desk, Killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 SETTLED, UNKNOWN, HUMAN = EffectState.SETTLED, EffectState.UNKNOWN, EffectState.HUMAN
 RELEASED, STOPPED, HELD = EffectState.RELEASED, EffectState.STOPPED, EffectState.HELD
 

@@ -10,8 +10,6 @@ from graph.settlement.resolve import resolve
 from graph.settlement.stop import stop, stop_run
 from tests.graph.settlement.desk import Desk, Killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 
 async def _stop(desk: Desk, effect_id: str) -> EffectState:
     async with desk.session() as session:

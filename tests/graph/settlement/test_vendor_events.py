@@ -16,8 +16,6 @@ from graph.settlement.requests import Exhausted, Reserved, SwitchedOff
 from graph.settlement.vendor_events import Hearing, Seen, on_refund
 from tests.graph.settlement.desk import Desk, Killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
-
 
 async def _hear(desk: Desk, refund: RefundView) -> Seen:
     async with desk.session() as session:

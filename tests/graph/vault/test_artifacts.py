@@ -17,7 +17,6 @@ from graph.vault import SubjectErased, Vault, VaultError
 from policies.money import Money
 from policies.vocabulary import Intent
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 

@@ -9,7 +9,6 @@ import pytest
 from app.db import Database
 from graph.vault import SubjectErased, UnknownMasterKey, Vault, VaultError
 
-pytestmark = pytest.mark.filterwarnings("ignore:(?s).*You probably want to use:DeprecationWarning")
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ONE, TWO = b"1" * 32, b"2" * 32
 

@@ -1,0 +1,85 @@
+"""`countersign connectors`: which connectors have fallen back to draft-only, and letting them act again."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final
+
+import typer
+
+from app.commanding import Commanding
+
+CONNECTORS: Final = ("zendesk", "stripe", "orders")
+
+app = typer.Typer(name="connectors", help="Connectors that have fallen back to draft-only.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what each connector may do, and why not."""
+    from sqlalchemy import select
+    from sqlmodel import col
+
+    from graph.settlement.models import ConnectorState
+
+    commanding = _commanding(ctx)
+
+    async def work() -> dict[str, ConnectorState]:
+        async with commanding.tenant_session() as session:
+            query = select(ConnectorState).where(col(ConnectorState.tenant_id) == commanding.tenant_id)
+            return {row.connector: row for row in (await session.execute(query)).scalars()}
+
+    rows = commanding.run(work())
+    states = [
+        {
+            "connector": name,
+            "mode": "draft_only" if name in rows and rows[name].is_draft_only else "normal",
+            "reason": rows[name].reason if name in rows else None,
+        }
+        for name in CONNECTORS
+    ]
+    if as_json:
+        print(json.dumps({"connectors": states}))
+        return
+    for state in states:
+        print(
+            f"{state['connector']:<8} {str(state['mode']).replace('_', '-')}"
+            + (f"  ({state['reason']})" if state["reason"] else "")
+        )
+
+
+@app.command("restore")
+def restore_command(
+    ctx: typer.Context,
+    connector: Annotated[str, typer.Argument(help="zendesk, stripe or orders")],
+) -> None:
+    """Let a connector act again, once its credential has its permissions back (`countersign doctor` checks them)."""
+    from app.ambient import new_id
+    from app.errors import UsageError
+    from graph.gate import set_draft_only
+
+    if connector not in CONNECTORS:
+        raise UsageError(f"unknown connector {connector!r}; write one of {', '.join(CONNECTORS)}")
+    commanding = _commanding(ctx)
+
+    async def work() -> bool:
+        async with commanding.tenant_session() as session:
+            return await set_draft_only(
+                session,
+                commanding.tenant_id,
+                connector,
+                reason=None,
+                actor="operator",
+                now=commanding.now(),
+                new_id=new_id,
+            )
+
+    print(f"{connector} may act again" if commanding.run(work()) else f"{connector} was not draft-only")
+
+
+def _commanding(ctx: typer.Context) -> Commanding:
+    assert isinstance(ctx.obj, Commanding)
+    return ctx.obj
