@@ -188,7 +188,8 @@ def _duplicate(claims: Claims, charges: tuple[ChargeView, ...], dossier: Dossier
             return Item(intent, candidates=(_refund(intent, newest, dossier),))
     if len(open_ones) > 1:
         return _which_charge(intent, claims, tuple(_refund(intent, charge, dossier) for charge in open_ones))
-    if len(meant) == 1 or (meant and not claims.order_ids):
+    if meant:
+        # No two of them are twins, so the policy refuses; asking for a number that was given would help nobody.
         newest = max(meant, key=lambda charge: charge.created_at)
         return Item(intent, candidates=(_refund(intent, newest, dossier),))
     return _which_charge(intent, claims, ())

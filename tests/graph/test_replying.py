@@ -273,7 +273,7 @@ def test_a_note_holds_wants_facts_verdicts_sections_and_the_draft() -> None:
         "duplicate_charge (95 %)",
         "1042",
         "disputed",
-        "refund of 24.90 usd: deny by rule duplicate-charge, section refund-policy#3.2",
+        "refund of 24.90 USD: deny by rule duplicate-charge, section refund-policy#3.2",
         "refund-policy#2 (Returns)",
         "send a return label",
         "already done for this ticket: 1 change(s)",

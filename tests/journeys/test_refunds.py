@@ -84,6 +84,13 @@ async def test_a_charge_of_another_customer_named_in_the_ticket_is_never_refunde
     assert "24.90" not in words
 
 
+async def test_a_duplicate_whose_first_charge_was_given_back_by_hand_is_not_refunded_too(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice(refunds=[{"charge": "first", "amount": "24.90", "days_ago": "1"}]))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("first", 2490, "usd")]
+    assert await shop.outcome(ticket) == ("handed_off", "policy_denied")
+
+
 async def test_an_unverified_writer_gets_no_money_without_a_person(shop: Shop) -> None:
     ticket = await shop.arrives(charged_twice(customer={"verified": False}))
     await shop.passes(minutes=11)
