@@ -8,6 +8,9 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
+from app.errors import SettingsError
+from app.runtime import claude_of
+from app.settings import ModelSettings
 from graph.commands import redact, triage
 
 cli = typer.Typer()
@@ -37,7 +40,12 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     assert (ran.exit_code, len(ran.stderr.splitlines())) == (2, 1)
 
 
-def test_triage_refuses_a_provider_that_is_not_configured() -> None:
-    ran = CliRunner().invoke(cli, ["triage", "--provider", "claude"], input="")
+def test_triage_refuses_an_unknown_provider() -> None:
+    ran = CliRunner().invoke(cli, ["triage", "--provider", "oracle"], input="")
     assert ran.exit_code == 2
-    assert "not configured" in ran.stderr
+    assert "unknown provider 'oracle': write 'local' or 'claude'" in ran.stderr
+
+
+def test_triage_with_claude_says_what_to_set_where_there_is_no_key() -> None:
+    with pytest.raises(SettingsError, match="claude has no key: set COUNTERSIGN_MODELS__API_KEY"):
+        claude_of(ModelSettings())
