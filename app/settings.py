@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     public_url: Address | None = Field(
         default=None, description="address under which others reach the web server", examples=["https://cs.example"]
     )
+    pages: bool | None = Field(
+        default=None,
+        description="serve the plain pages to the machine itself; none means where environment is dev. Nobody signs in "
+        "to them, so never where a proxy makes strangers look local",
+    )
     master_key: SecretStr | None = Field(
         default=None,
         description="32 bytes in base64 that seal personal data; none means the file master.key in data_dir",

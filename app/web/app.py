@@ -46,9 +46,9 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
 
     app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(webhooks.routes(door))
-    if settings.environment is Environment.DEV:
-        # Nobody signs in yet, so the pages are for the machine itself and never for an installation that is reached
-        # through a proxy, whose requests would look local.
+    if settings.pages is True or (settings.pages is None and settings.environment is Environment.DEV):
+        # Nobody signs in yet, so the pages are for the machine itself. Elsewhere they are asked for by name, because a
+        # proxy on the same machine would make strangers look local.
         app.include_router(pages.routes(pages.Pages(web.database.tenant, web.vault, web.now, tuple(settings.tenants))))
 
     @app.get("/healthz")
