@@ -51,6 +51,7 @@ _TICKETS: Final = text(
     UNION
     SELECT ticket_id FROM inbox_event
      WHERE tenant_id = :tenant_id AND disposition = 'pending' AND ticket_id IS NOT NULL AND received_at <= :overdue
+       AND (look_again_at IS NULL OR look_again_at <= :now)
     LIMIT 200
     """,
 )

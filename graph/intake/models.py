@@ -42,6 +42,7 @@ class InboxEvent(TenantRow, table=True):
     reason: str | None = None
     deliveries: int = 1
     attempts: int = 0
+    look_again_at: datetime | None = utc_field(default=None, nullable=True)  # not before, after a failed attempt
     run_id: str | None = None
 
 

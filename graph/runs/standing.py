@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from connectors.errors import Throttled, VendorUnavailable
+from connectors.errors import AccessDenied, Throttled, VendorUnavailable
 from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition, InboxEvent
 from graph.rulebook import load_policy, published_hash
@@ -23,6 +23,7 @@ from graph.settlement.models import Approval
 from policies.vocabulary import Outcome, Reason
 
 LONGEST_BACKOFF_S: Final = 60.0
+LONGEST_PAUSE_S: Final = 60.0
 MAX_ATTEMPTS: Final = 8
 """Attempts after which an event that no run can be started for is parked."""
 
@@ -115,8 +116,8 @@ async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exc
 async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Exception) -> None:
     """A defect or an answer nobody foresaw stopped the ticket: hold its run up as for an outage, and count the attempt.
 
-    An event for which no run could even be started is parked after as many attempts, and shown; an outage does not
-    count, because the look-out asks again every moment, and no ticket may be lost to a vendor's bad hour.
+    An event for which no run could even be started is looked at again with growing pauses. It is parked after as many
+    attempts, and shown, unless a vendor is out of reach or denies access: that mends, and no ticket may be lost to it.
     """
     async with runtime.sessions(tenant_id) as session:
         query = select(Run).where(
@@ -128,8 +129,7 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
         if run is not None:
             await _hold_up(session, runtime, run, error)
             return
-        if isinstance(error, VendorUnavailable):
-            return
+        mends = isinstance(error, VendorUnavailable | AccessDenied)
         waiting_events = await session.execute(
             select(InboxEvent).where(
                 col(InboxEvent.tenant_id) == tenant_id,
@@ -140,7 +140,9 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
         for event in waiting_events.scalars():
             event.attempts += 1
             event.reason = type(error).__name__
-            if event.attempts >= MAX_ATTEMPTS:
+            pause_s = min(2.0**event.attempts, LONGEST_PAUSE_S)
+            event.look_again_at = runtime.now() + timedelta(seconds=pause_s)
+            if event.attempts >= MAX_ATTEMPTS and not mends:
                 event.disposition = Disposition.PARKED.value
 
 

@@ -62,6 +62,21 @@ async def test_a_zendesk_that_is_away_from_the_start_loses_no_ticket(shop: Shop)
     assert shop.refunds() == [("second", 2490, "usd")]
 
 
+async def test_a_zendesk_that_denies_access_for_a_while_loses_no_ticket(shop: Shop) -> None:
+    ticket = await shop.is_opened(charged_twice())
+    shop.goes_wrong("zendesk.*", FaultKind.FORBIDDEN, times=10_000)
+    for _ in range(12):
+        await shop.advance(ticket)
+    assert not await shop.rows("SELECT 1 FROM inbox_event WHERE disposition = 'parked'")
+    (event,) = await shop.rows("SELECT reason, look_again_at > received_at AS later FROM inbox_event LIMIT 1")
+    assert (event["reason"], event["later"]) == ("AccessDenied", True)
+    shop.faults.clear()
+    await shop.passes(minutes=2)
+    await shop.passes(minutes=11)
+    assert await shop.outcome(ticket) == ("resolved", None)
+    assert shop.refunds() == [("second", 2490, "usd")]
+
+
 async def test_a_zendesk_that_stays_away_ends_the_run_with_a_person_after_one_refund(shop: Shop) -> None:
     ticket = await shop.arrives(charged_twice())
     shop.goes_wrong("zendesk.*", FaultKind.UNAVAILABLE, times=10_000)

@@ -128,6 +128,7 @@ def _inbox_event() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("deliveries", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("look_again_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("run_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "source", "event_id"),
     )
