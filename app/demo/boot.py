@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import IO, Final
 
 import httpx
@@ -108,6 +110,8 @@ def booted(
         Part("worker", ("worker",), logs / "worker.log"),
     ]
     running = Booted(settings, parts)
+    # Without it a demo that is asked to end would leave its processes behind.
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         for part in parts:
             running.start(part)
@@ -118,6 +122,11 @@ def booted(
         yield running
     finally:
         running.stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _answers(url: str) -> bool:
