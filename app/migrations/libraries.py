@@ -8,7 +8,7 @@ them. Refuses nothing; a library that cannot install its tables raises what it r
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
@@ -68,10 +68,3 @@ def _protection() -> list[Composed]:
     for name in ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"):
         statements.append(SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(Identifier(f"{name}_id_seq"), role))
     return statements
-
-
-def installed_library_tables(connection: psycopg.Connection[Any]) -> set[str]:
-    """Which of the libraries' tables exist."""
-    names = [*CHECKPOINT_TABLES, *QUEUE_TABLES, "checkpoint_migrations"]
-    rows = connection.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s) AND relkind = 'r'", [names])
-    return {row[0] for row in rows}
