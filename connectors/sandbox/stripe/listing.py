@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable
 from typing import Final
 
@@ -17,10 +18,10 @@ _DEFAULT_LIMIT: Final = 10
 _MAX_LIMIT: Final = 100
 _MAX_DEPTH: Final = 4
 _BOUNDS: Final[dict[str, Callable[[int, int], bool]]] = {
-    "gt": lambda created, bound: created > bound,
-    "gte": lambda created, bound: created >= bound,
-    "lt": lambda created, bound: created < bound,
-    "lte": lambda created, bound: created <= bound,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
 }
 
 
@@ -40,7 +41,8 @@ def check(form: Form) -> None:
 
 def page(books: Books, kind: str, entries: list[Thing], form: Form, *, url: str) -> Thing:
     """One page of what the filters left, newest first."""
-    entries = [entry for entry in entries if _in_time(entry["created"], form)]
+    bounds = _bounds(form)
+    entries = [entry for entry in entries if all(fits(entry["created"], bound) for fits, bound in bounds)]
     limit = forms.integer(form, "limit") or _DEFAULT_LIMIT
     ids = [entry["id"] for entry in entries]
     if "ending_before" in form:
@@ -73,7 +75,7 @@ def _expand(books: Books, thing: Thing, steps: list[str], path: str) -> None:
             _expand(books, entry, rest, path)
         return
     if name == "payments" and thing["object"] == "invoice":
-        paid = [entry for entry in books.newest_first("invoice_payment") if entry["invoice"] == thing["id"]]
+        paid = books.newest_first("invoice_payment", {"invoice": thing["id"]})
         value = thing[name] = objects.listing(copy.deepcopy(paid), url="/v1/invoice_payments")
     elif isinstance(value, str):
         found = books.anything(value)
@@ -86,11 +88,10 @@ def _expand(books: Books, thing: Thing, steps: list[str], path: str) -> None:
         _expand(books, value, rest, path)
 
 
-def _in_time(created: int, form: Form) -> bool:
+def _bounds(form: Form) -> list[tuple[Callable[[int, int], bool], int]]:
     exact = forms.integer(form, "created")
-    if exact is not None and created != exact:
-        return False
-    return all(_BOUNDS[bound](created, int(value)) for bound, value in forms.nested(form, "created").items())
+    bounds = [(_BOUNDS[name], int(value)) for name, value in forms.nested(form, "created").items()]
+    return bounds if exact is None else [*bounds, (operator.eq, exact)]
 
 
 def _position(ids: list[str], wanted: str, kind: str, param: str) -> int:

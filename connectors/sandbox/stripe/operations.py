@@ -119,12 +119,7 @@ class Operations:
                 if reference in filters and call.form.get(reference):
                     self._books.require(reference, call.form[reference], param=reference, status=400)
             wanted = {key: call.form[key] for key in filters if key in call.form}
-            entries = [
-                entry
-                for entry in self._books.newest_first(kind)
-                if all(entry.get(key) == value for key, value in wanted.items())
-            ]
-            return listing.page(self._books, kind, entries, call.form, url=path)
+            return listing.page(self._books, kind, self._books.newest_first(kind, wanted), call.form, url=path)
 
         allowed = filters | listing.PAGING | {"created"}
         return Operation(f"stripe.{name}.list", "GET", path, f"{resource}_read", allowed, run, listing.check)

@@ -169,7 +169,7 @@ class Refunds:
                 f"{charge['payment_intent']} instead of refunding it.",
                 code="payment_intent_unexpected_state",
             )
-        disputes = (entry for entry in self._books.newest_first("dispute") if entry["charge"] == charge["id"])
+        disputes = self._books.newest_first("dispute", {"charge": charge["id"]})
         if any(entry["status"] in _BANK_DECIDES for entry in disputes):
             raise StripeProblem(
                 400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
@@ -189,9 +189,8 @@ class Refunds:
         return {name: value for name, value in previous.items() if charge[name] != value}
 
     def _settle_warnings(self, charge: Thing) -> None:
-        for warning in self._books.newest_first("radar.early_fraud_warning"):
-            if warning["charge"] == charge["id"]:
-                warning["actionable"] = False
+        for warning in self._books.newest_first("radar.early_fraud_warning", {"charge": charge["id"]}):
+            warning["actionable"] = False
 
     def _plan(self, refund: Thing, last4: str) -> None:
         if refund["status"] == "pending":

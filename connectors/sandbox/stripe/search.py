@@ -28,7 +28,8 @@ def find(books: Books, kind: str, form: Form, *, url: str) -> Thing:
     """One page of search hits, as the index knows them."""
     clauses, joint = _parse(form.get("query", ""))
     matches = all if joint == "AND" else any
-    hits = [thing for thing in books.as_searched(kind) if matches(_holds(thing, clause) for clause in clauses)]
+    words = _words(clauses) if joint == "AND" else {}
+    hits = [thing for thing in books.as_searched(kind, words) if matches(_holds(thing, clause) for clause in clauses)]
     limit = forms.integer(form, "limit") or 10
     return {
         "object": "search_result",
@@ -66,6 +67,23 @@ def _parse(query: str) -> tuple[list[re.Match[str]], str]:
     return clauses, joints.pop() if joints else "AND"
 
 
+def _words(clauses: list[re.Match[str]]) -> dict[str, str]:
+    """The metadata that every hit must have, by which the index narrows the search."""
+    return {
+        f"metadata[{clause['key']}]": quoted
+        for clause in clauses
+        if clause["key"] is not None
+        and clause["how"] == ":"
+        and clause["no"] is None
+        and (quoted := _quoted(clause)) is not None
+    }
+
+
+def _quoted(clause: re.Match[str]) -> str | None:
+    quoted = clause["text"] if clause["text"] is not None else clause["other"]
+    return None if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+
+
 def _holds(thing: Thing, clause: re.Match[str]) -> bool:
     return _fits(_value(thing, clause), clause) is (clause["no"] is None)
 
@@ -85,10 +103,10 @@ def _fits(value: object, clause: re.Match[str]) -> bool:
         return value is None
     if clause["number"] is not None:
         return isinstance(value, int) and _compare(value, how, int(clause["number"]))
-    quoted = clause["text"] if clause["text"] is not None else clause["other"]
-    wanted = re.sub(r"\\(.)", r"\1", quoted).casefold()
-    if value is None:
+    quoted = _quoted(clause)
+    if value is None or quoted is None:
         return False
+    wanted = quoted.casefold()
     if how == "~":
         return len(wanted) >= _SHORTEST_PART and wanted in str(value).casefold()
     return str(value).casefold() == wanted

@@ -60,8 +60,8 @@ class Subscriptions:
         wanted = form.get("customer")
         return [
             entry
-            for entry in self._books.newest_first("subscription")
-            if _shown(entry["status"], status) and wanted in {None, entry["customer"]}
+            for entry in self._books.newest_first("subscription", {} if wanted is None else {"customer": wanted})
+            if _shown(entry["status"], status)
         ]
 
     def update(self, subscription: Thing, form: Form, cause: Cause) -> Thing:

@@ -52,6 +52,7 @@ class Account:
         self.fields: dict[int, TicketField] = {}
         self.tickets: dict[int, Ticket] = {}
         self.webhooks: dict[str, Webhook] = {}
+        self._by_email: dict[str, User] = {}
         self._organizations: dict[str, int] = {}
         self._seed = seed
         self._last_id = 20_000_000_000 + seed % 10_000 * 1_000_000
@@ -84,8 +85,7 @@ class Account:
 
     def user_by_email(self, email: str) -> User | None:
         """The user with this address; addresses compare without regard to case."""
-        folded = email.casefold()
-        return next((user for user in self.users.values() if (user.email or "").casefold() == folded), None)
+        return self._by_email.get(email.casefold())
 
     def add_user(  # noqa: PLR0913 - a person's particulars, all by name
         self,
@@ -115,6 +115,7 @@ class Account:
             created_at=self.now(),
         )
         self.users[user.user_id] = user
+        self._by_email.setdefault((email or "").casefold(), user)
         return user
 
     def add_group(self, name: str) -> Group:

@@ -69,8 +69,8 @@ class DirectoryApi:
     def _show_many(self, call: Call) -> Answer:
         call.caller.need(*USERS)
         call.caller.need_staff()
-        wanted = {part for part in call.query.get("ids", "").split(",") if part.isdigit()}
-        users = [user for user in self._account.users.values() if str(user.user_id) in wanted]
+        wanted = sorted({int(part) for part in call.query.get("ids", "").split(",") if part.isdigit()})
+        users = [self._account.users[user_id] for user_id in wanted if user_id in self._account.users]
         return Answer(
             {
                 "users": [shapes.user(self._account.site, user) for user in users],

@@ -280,3 +280,14 @@ def test_a_filter_that_makes_no_sense_is_refused(shop: Shop, filters: dict[str, 
     """https://docs.stripe.com/error-codes#parameter-unknown"""
     with pytest.raises(stripe.InvalidRequestError):
         shop.sdk.v1.refunds.list(cast("RefundListParams", filters))
+
+
+def test_a_list_by_address_follows_a_change_of_the_address(shop: Shop) -> None:
+    """https://docs.stripe.com/api/customers/list#list_customers-email , exact and case by case"""
+    customer = shop.customer(email="before@shop.example")
+    shop.sdk.v1.customers.update(customer, {"email": "After@shop.example"})
+    found = {
+        email: [entry.id for entry in shop.sdk.v1.customers.list({"email": email}).data]
+        for email in ("before@shop.example", "After@shop.example", "after@shop.example")
+    }
+    assert found == {"before@shop.example": [], "After@shop.example": [customer], "after@shop.example": []}
