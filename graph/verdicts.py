@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from graph.settlement.approvals import ADMIN
 from policies.decision import Decision
+from policies.document import Approvals
 from policies.proposal import Candidate
 from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
 
@@ -83,12 +85,13 @@ def cause_of(decision: Decision) -> Reason | None:
     return decision.cause
 
 
-def approvers_of(verdicts: Verdicts) -> tuple[str, ...]:
-    """The roles of which one must say yes: those of the most demanding action."""
-    demanding = [one.decision for one in verdicts.decided if one.decision.acts_alone is not Verdict.ALLOW]
-    return max((decision.approvers for decision in demanding), key=_seniority, default=())
+def approvers_of(verdicts: Verdicts, approvals: Approvals) -> tuple[str, ...]:
+    """The roles of which one must say yes: each may approve every action that needs a person, by name or by seniority.
 
-
-def _seniority(roles: tuple[str, ...]) -> int:
-    """Fewer people may say yes to the more serious matter."""
-    return -len(roles)
+    Where no role may approve all of them, an admin must. Empty means that no role is asked for.
+    """
+    asked = [one.decision.approvers for one in verdicts.decided if one.decision.acts_alone is not Verdict.ALLOW]
+    demanding = [roles for roles in asked if roles]
+    known = dict.fromkeys((*approvals.roles, *(role for roles in demanding for role in roles)))
+    able = tuple(role for role in known if all(approvals.may_approve(role, roles) for roles in demanding))
+    return (able or (ADMIN,)) if demanding else ()

@@ -61,7 +61,7 @@ async def _ask_a_person(
         cycle=cycle,
         bound_to=Binding(of_actions(context.tenant_id, verdicts), context.state["policy_hash"], evidence),
         expires_at=context.now + timedelta(seconds=context.policy.approvals.expires_s),
-        approvers=approvers_of(verdicts),
+        approvers=approvers_of(verdicts, context.policy.approvals),
         required=2 if any(one.decision.four_eyes for one in verdicts.decided) else 1,
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from graph.verdicts import Course, Decided, Verdicts, approvers_of, course
 from policies.decision import Decision
+from policies.document import Approvals
 from policies.proposal import Candidate
 from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
 from tests.graph.cases import a_decision, a_refund
@@ -58,11 +59,27 @@ def test_without_a_decision_there_is_nothing_to_hold_back() -> None:
     assert course(Verdicts(())) == Course("act")
 
 
-def test_the_approvers_are_those_of_the_more_serious_matter() -> None:
-    small, large = a_decision(ASK, approvers=("cs_lead", "ops_lead")), a_decision(ASK, approvers=("ops_lead",))
-    assert approvers_of(verdicts(small, large)) == ("ops_lead",)
-    assert approvers_of(verdicts(large, small)) == ("ops_lead",)
-    assert approvers_of(verdicts(a_decision(ALLOW, approvers=("agent",)))) == ()
+ROLES = Approvals(roles=("agent", "cs_lead", "ops_lead"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "may"),
+    [
+        ((), ()),
+        ((("cs_lead",),), ("cs_lead", "ops_lead")),
+        ((("agent",),), ("agent", "cs_lead", "ops_lead")),
+        ((("agent",), ("ops_lead",)), ("ops_lead",)),
+        ((("cs_lead", "ops_lead"), ("ops_lead",)), ("ops_lead",)),
+        ((("auditor",),), ("auditor",)),
+        ((("auditor",), ("agent",)), ("admin",)),
+    ],
+)
+def test_who_may_approve_every_action_may_answer_and_whoever_is_more_senior(
+    asked: tuple[tuple[str, ...], ...], may: tuple[str, ...]
+) -> None:
+    for order in itertools.permutations(asked):
+        decisions = [a_decision(ASK, approvers=roles) for roles in order]
+        assert approvers_of(verdicts(a_decision(ALLOW, approvers=("agent",)), *decisions), ROLES) == may
 
 
 def test_only_what_changes_something_outside_is_executed() -> None:
