@@ -180,7 +180,8 @@ def _with_rulesets(policy: Policy, tree: Table, resolve: Resolve, depth: int) ->
     rules: dict[str, Rule] = {rule.rule_id: rule for rule in policy.rules}
     checks: list[Verification] = []
     for check in policy.verification:
-        text = resolve(f"{check.target}.yaml") if check.kind == "policy" and depth < MAX_CHAIN else None
+        is_open = check.kind == "policy" and not check.resolved and depth < MAX_CHAIN
+        text = resolve(f"{check.target}.yaml") if is_open else None
         if text is None:
             checks.append(check)
             continue

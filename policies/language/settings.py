@@ -221,13 +221,18 @@ class SettingsReader:
         return None
 
     def verification(self, node: Node | None) -> tuple[Verification, ...]:
-        """`verification:`, a list of `{type: schema, schema: NAME}` and `{type: policy, ruleset: NAME}`."""
+        """`verification:`, a list of `{type: schema, schema: NAME}` and `{type: policy, ruleset: NAME}`.
+
+        `included: true` says that the ruleset's rules stand in this file already.
+        """
         reader = self._reader
         found: list[Verification] = []
         for item in reader.items(node, "verification"):
             kind = item.get("type") if isinstance(item, Table) else None
             is_policy = isinstance(kind, Scalar) and kind.text == "policy"
-            entries = reader.table(item, "a verification", ("type", "ruleset" if is_policy else "schema"))
+            entries = reader.table(
+                item, "a verification", ("type", "ruleset", "included") if is_policy else ("type", "schema")
+            )
             word = reader.choice(
                 reader.required(entries, "type", item.place, "a verification"),
                 "type",
@@ -235,8 +240,9 @@ class SettingsReader:
             )
             key = "ruleset" if is_policy else "schema"
             target = reader.word(reader.required(entries, key, item.place, "a verification"), key)
+            included = "included" in entries and reader.flag(entries["included"].value, "included")
             if word is not None and target is not None:
-                found.append(Verification(word, target, resolved=not is_policy))
+                found.append(Verification(word, target, resolved=not is_policy or included is True))
         return tuple(found)
 
 
