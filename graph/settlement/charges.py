@@ -6,7 +6,7 @@ one that is under way keeps its reservation, and the charge counts as full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, text
@@ -16,7 +16,7 @@ from sqlmodel import col
 from graph.audit.log import NewEvent
 from graph.settlement import ledger
 from graph.settlement.changes import Change, change_without_event
-from graph.settlement.ledger import Caps, Charge, WindowKey
+from graph.settlement.ledger import Charge
 from graph.settlement.models import Effect, EffectState
 from graph.settlement.requests import ChargeFacts
 
@@ -58,18 +58,15 @@ async def bring_up_to_date(
     session: AsyncSession,
     tenant_id: str,
     charges: Sequence[Charge],
-    windows: Mapping[WindowKey, Caps],
     *,
     now: datetime,
     new_id: Callable[[str], str],
 ) -> list[NewEvent]:
-    """Write what is known of locked charges and lock `windows` with all others that are needed.
+    """Write what is known of locked charges, and stop the held refunds that no longer fit them.
 
     The caller must append the returned events, of the held effects that were stopped, at the end of its transaction.
     """
     misfits = [effect for charge in charges for effect in await _misfits(session, tenant_id, charge)]
-    drawn = await ledger.windows_drawn_on(session, tenant_id, [effect.effect_id for effect in misfits])
-    await ledger.lock_windows(session, tenant_id, {**dict.fromkeys(drawn), **windows})
     change = Change(EffectState.STOPPED, reason="charge_changed", detail="somebody refunded the charge meanwhile")
     events = [
         await change_without_event(session, effect, change, now=now, actor="settlement", new_id=new_id)

@@ -1,56 +1,34 @@
-"""The money columns: charge ledger, limit windows and the reservations that tie an effect to them.
+"""The money columns: the charge ledger, and what effects draw on limits.
 
 Nothing here decides: the CHECK constraints of `models.py` refuse what would pass a cap, and the caller translates that.
-INVARIANT: rows are locked in one order everywhere, charges before windows, each sorted, then effects, then the log's
+INVARIANT: locks are taken in one order everywhere, charges before limits, each sorted, then effects, then the log's
 head, so that two transactions never wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
-from graph.settlement.models import Effect
+from graph.settlement.models import Effect, Reservation
 from graph.settlement.requests import ChargeFacts, EffectRequest
-from policies.decision import LimitScope
+from policies.decision import Limit, LimitScope
 
 WHOLE_TENANT: Final = "tenant"
-ANY_CURRENCY: Final = "*"
-"""Currency of a window that counts refunds and no money, so that two currencies do not give two counts."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class WindowKey:
-    """Primary key of a limit window, in the order in which windows are locked."""
+class LimitKey:
+    """A limit and whose it is, in the order in which they are locked."""
 
     limit_id: str
     scope_key: str
-    currency: str
-    window_start: datetime
-
-    def columns(self) -> dict[str, object]:
-        """The key as parameters of a statement."""
-        return {
-            "limit_id": self.limit_id,
-            "scope_key": self.scope_key,
-            "currency": self.currency,
-            "window_start": self.window_start,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """What a window may hold. None is no cap."""
-
-    minor: int | None
-    count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +42,17 @@ class Charge:
     refreshed_at: datetime
 
 
-def windows_of(request: EffectRequest, now: datetime) -> dict[WindowKey, Caps]:
-    """The windows that a refund draws on. A customer limit without a customer counts for nobody in particular.
-
-    A window begins at a multiple of its length since 1970, so every process finds the same one.
-    """
+def draws_of(request: EffectRequest) -> dict[LimitKey, Limit]:
+    """The limits that a refund draws on. A customer limit without a customer counts for nobody in particular."""
     if request.amount is None:
         return {}
-    windows: dict[WindowKey, Caps] = {}
-    for limit in request.limits:
-        length = timedelta(seconds=limit.window_s)
-        scope_key = WHOLE_TENANT if limit.scope is LimitScope.TENANT else f"customer/{request.customer_id or ''}"
-        currency = ANY_CURRENCY if limit.cap_minor is None else request.amount.currency
-        start = _EPOCH + (now - _EPOCH) // length * length
-        windows[WindowKey(limit.limit_id, scope_key, currency, start)] = Caps(limit.cap_minor, limit.cap_count)
-    return windows
+    return {
+        LimitKey(
+            limit.limit_id,
+            WHOLE_TENANT if limit.scope is LimitScope.TENANT else f"customer/{request.customer_id or ''}",
+        ): limit
+        for limit in request.limits
+    }
 
 
 async def lock_charge(session: AsyncSession, tenant_id: str, facts: ChargeFacts) -> Charge:
@@ -92,17 +66,29 @@ async def lock_charge(session: AsyncSession, tenant_id: str, facts: ChargeFacts)
         "refunded": facts.refunded_minor,
         "read_at": facts.read_at,
     }
-    await session.execute(
+    made = await session.execute(
         text(
             """
             INSERT INTO charge_ledger (tenant_id, charge_id, customer_id, currency, captured_minor, refunded_minor,
                                        reserved_minor, refreshed_at)
             VALUES (:tenant_id, :charge_id, :customer_id, :currency, :captured, :refunded, 0, :read_at)
             ON CONFLICT (tenant_id, charge_id) DO NOTHING
+            RETURNING charge_id
             """,
         ),
         row,
     )
+    if made.one_or_none() is not None:
+        # Refunds made by hand before we had to do with the charge did not say whose they were.
+        await session.execute(
+            text(
+                """
+                UPDATE foreign_refund SET customer_id = :customer_id
+                WHERE tenant_id = :tenant_id AND charge_id = :charge_id AND customer_id IS NULL
+                """,
+            ),
+            row,
+        )
     locked = await lock_known_charge(session, tenant_id, facts.charge_id)
     assert locked is not None
     return locked
@@ -155,49 +141,27 @@ async def write_charge(
     )
 
 
-async def lock_windows(session: AsyncSession, tenant_id: str, windows: dict[WindowKey, Caps | None]) -> None:
-    """Lock windows in their order; with caps, make or update the row.
-
-    A cap below what is already used becomes what is used, so that nothing more fits and the constraint holds.
-    """
-    for key in sorted(windows):
-        caps = windows[key]
-        if caps is None:
-            await session.execute(_LOCK_WINDOW, {"tenant_id": tenant_id, **key.columns()})
-        else:
-            await session.execute(
-                _UPSERT_WINDOW,
-                {"tenant_id": tenant_id, **key.columns(), "cap_minor": caps.minor, "cap_count": caps.count},
-            )
-
-
-async def windows_drawn_on(session: AsyncSession, tenant_id: str, effect_ids: Sequence[str]) -> list[WindowKey]:
-    """The windows that effects drew on."""
-    found = await session.execute(
-        text(
-            """
-            SELECT limit_id, scope_key, currency, window_start FROM reservation
-            WHERE tenant_id = :tenant_id AND effect_id = ANY(:effect_ids)
-            """,
-        ),
-        {"tenant_id": tenant_id, "effect_ids": list(effect_ids)},
-    )
-    return [WindowKey(*row) for row in found]
+async def lock_limits(session: AsyncSession, tenant_id: str, keys: Iterable[LimitKey]) -> None:
+    """Lock limits in their order, for the transaction; the trigger of `reservation` takes the same locks."""
+    for key in sorted(keys):
+        await session.execute(
+            text("SELECT lock_limit(:tenant_id, :limit_id, :scope_key)"),
+            {"tenant_id": tenant_id, "limit_id": key.limit_id, "scope_key": key.scope_key},
+        )
 
 
 async def lock_for(session: AsyncSession, effect: Effect) -> None:
-    """Lock the charge and the windows of an effect, before the effect itself."""
+    """Lock the charge of an effect, before the effect itself."""
     await lock_for_all(session, effect.tenant_id, (effect,))
 
 
 async def lock_for_all(session: AsyncSession, tenant_id: str, effects: Sequence[Effect]) -> None:
-    """Lock the charges and the windows of several effects, before the effects themselves."""
-    refunds = [effect for effect in effects if effect.charge_id is not None]
-    for charge_id in sorted({effect.charge_id for effect in refunds if effect.charge_id is not None}):
+    """Lock the charges of several effects, before the effects themselves.
+
+    Not their limits: what an effect leaves or gives back there only makes room.
+    """
+    for charge_id in sorted({effect.charge_id for effect in effects if effect.charge_id is not None}):
         await lock_known_charge(session, tenant_id, charge_id)
-    if refunds:
-        drawn = await windows_drawn_on(session, tenant_id, [effect.effect_id for effect in refunds])
-        await lock_windows(session, tenant_id, dict.fromkeys(drawn))
 
 
 async def draw_charge(session: AsyncSession, tenant_id: str, charge_id: str, amount_minor: int) -> None:
@@ -205,64 +169,63 @@ async def draw_charge(session: AsyncSession, tenant_id: str, charge_id: str, amo
     await _move_charge(session, tenant_id, charge_id, amount_minor, refunded=0, reserved=1)
 
 
-async def draw_window(session: AsyncSession, tenant_id: str, key: WindowKey, amount_minor: int) -> None:
-    """Set an amount and a count aside in a window; its constraints refuse too much."""
+async def draw_limit(session: AsyncSession, effect: Effect, key: LimitKey, limit: Limit, now: datetime) -> None:
+    """Set the effect's amount aside on a limit; the constraints of `reservation` refuse too much."""
     await session.execute(
-        text(
-            """
-            UPDATE limit_window SET reserved_minor = reserved_minor + :amount, used_count = used_count + 1
-            WHERE tenant_id = :tenant_id AND limit_id = :limit_id AND scope_key = :scope_key
-              AND currency = :currency AND window_start = :window_start
-            """,
+        insert(Reservation).values(
+            tenant_id=effect.tenant_id,
+            effect_id=effect.effect_id,
+            limit_id=key.limit_id,
+            scope_key=key.scope_key,
+            currency=effect.currency,
+            amount_minor=effect.amount_minor,
+            window_s=limit.window_s,
+            cap_minor=limit.cap_minor,
+            cap_count=limit.cap_count,
+            used_minor=0,
+            used_count=0,
+            reserved_at=now,
         ),
-        {"tenant_id": tenant_id, "amount": amount_minor, **key.columns()},
     )
 
 
 async def spend(session: AsyncSession, effect: Effect, now: datetime) -> None:
-    """What was set aside has gone out."""
-    await _move(session, effect, refunded=1, reserved=-1, count=0)
+    """What was set aside has gone out. Its limits count it for the length of their windows from now on."""
+    await _move(session, effect, refunded=1, reserved=-1)
+    await session.execute(
+        update(Reservation).where(*_drawn_by(effect)).values(spent_at=now).execution_options(synchronize_session=False)
+    )
     await _mark(session, effect, now)
 
 
 async def give_back(session: AsyncSession, effect: Effect) -> None:
     """What was set aside is free again."""
-    await _move(session, effect, refunded=0, reserved=-1, count=-1)
+    await _move(session, effect, refunded=0, reserved=-1)
+    await _draw_no_more(session, effect)
 
 
 async def take_back(session: AsyncSession, effect: Effect, now: datetime) -> None:
     """What had gone out came back."""
-    await _move(session, effect, refunded=-1, reserved=0, count=-1)
+    await _move(session, effect, refunded=-1, reserved=0)
+    await _draw_no_more(session, effect)
     await _mark(session, effect, now)
 
 
-async def _move(session: AsyncSession, effect: Effect, *, refunded: int, reserved: int, count: int) -> None:
-    if effect.charge_id is None or effect.amount_minor is None:
-        return
-    await _move_charge(
-        session, effect.tenant_id, effect.charge_id, effect.amount_minor, refunded=refunded, reserved=reserved
-    )
+def _drawn_by(effect: Effect) -> tuple[ColumnElement[bool], ...]:
+    return (col(Reservation.tenant_id) == effect.tenant_id, col(Reservation.effect_id) == effect.effect_id)
+
+
+async def _draw_no_more(session: AsyncSession, effect: Effect) -> None:
     await session.execute(
-        text(
-            """
-            UPDATE limit_window w
-            SET spent_minor = w.spent_minor + :refunded * r.amount_minor,
-                reserved_minor = w.reserved_minor + :reserved * r.amount_minor,
-                used_count = w.used_count + :count
-            FROM reservation r
-            WHERE r.tenant_id = :tenant_id AND r.effect_id = :effect_id
-              AND w.tenant_id = r.tenant_id AND w.limit_id = r.limit_id AND w.scope_key = r.scope_key
-              AND w.currency = r.currency AND w.window_start = r.window_start
-            """,
-        ),
-        {
-            "tenant_id": effect.tenant_id,
-            "effect_id": effect.effect_id,
-            "refunded": refunded,
-            "reserved": reserved,
-            "count": count,
-        },
+        delete(Reservation).where(*_drawn_by(effect)).execution_options(synchronize_session=False),
     )
+
+
+async def _move(session: AsyncSession, effect: Effect, *, refunded: int, reserved: int) -> None:
+    if effect.charge_id is not None and effect.amount_minor is not None:
+        await _move_charge(
+            session, effect.tenant_id, effect.charge_id, effect.amount_minor, refunded=refunded, reserved=reserved
+        )
 
 
 async def _move_charge(
@@ -306,25 +269,3 @@ async def _mark(session: AsyncSession, effect: Effect, now: datetime) -> None:
         ),
         {"tenant_id": effect.tenant_id, "charge_id": effect.charge_id, "now": now},
     )
-
-
-_LOCK_WINDOW: Final = text(
-    """
-    SELECT 1 FROM limit_window
-    WHERE tenant_id = :tenant_id AND limit_id = :limit_id AND scope_key = :scope_key
-      AND currency = :currency AND window_start = :window_start FOR UPDATE
-    """,
-)
-
-_UPSERT_WINDOW: Final = text(
-    """
-    INSERT INTO limit_window AS w (tenant_id, limit_id, scope_key, currency, window_start, cap_minor, cap_count,
-                                   spent_minor, reserved_minor, used_count)
-    VALUES (:tenant_id, :limit_id, :scope_key, :currency, :window_start, :cap_minor, :cap_count, 0, 0, 0)
-    ON CONFLICT (tenant_id, limit_id, scope_key, currency, window_start) DO UPDATE SET
-      cap_minor = CASE WHEN EXCLUDED.cap_minor IS NULL THEN NULL
-                       ELSE GREATEST(EXCLUDED.cap_minor, w.spent_minor + w.reserved_minor) END,
-      cap_count = CASE WHEN EXCLUDED.cap_count IS NULL THEN NULL
-                       ELSE GREATEST(EXCLUDED.cap_count, w.used_count) END
-    """,
-)

@@ -118,10 +118,14 @@ class ForeignRefund(TenantRow, table=True):
     """A refund that we did not make, imported once: it uses up its charge, and the limits, like one of ours."""
 
     __tablename__ = "foreign_refund"
-    __table_args__ = (Index("foreign_refund_charge", "tenant_id", "charge_id"),)
+    __table_args__ = (
+        Index("foreign_refund_charge", "tenant_id", "charge_id"),
+        Index("foreign_refund_made", "tenant_id", "made_at"),
+    )
 
     refund_id: str = Field(primary_key=True)
     charge_id: str
+    customer_id: str | None = None  # whose limits it uses up; known once we had to do with the charge
     amount_minor: int = Field(sa_type=BigInteger)
     currency: str
     status: str  # the vendor's word, never moved back by an older event
@@ -130,38 +134,34 @@ class ForeignRefund(TenantRow, table=True):
     imported_at: datetime = utc_field()
 
 
-class LimitWindow(TenantRow, table=True):
-    """What a limit has left in one window: spent and reserved together never pass the cap."""
+class Reservation(TenantRow, table=True):
+    """What an effect draws on one limit, from its reservation until it is released, stopped or reversed.
 
-    __tablename__ = "limit_window"
+    `used_minor` and `used_count` are what the limit holds with this one, over the `window_s` seconds before it: summed
+    by a trigger under a lock, whatever the caller wrote, and refused by the constraints beyond the cap. What has not
+    gone out yet counts in every window; what has gone out, and what was refunded by hand, for `window_s` from then on.
+    """
+
+    __tablename__ = "reservation"
     __table_args__ = (
-        CheckConstraint("spent_minor >= 0 AND reserved_minor >= 0 AND used_count >= 0", name="no_negative_use"),
-        CheckConstraint("cap_minor IS NULL OR spent_minor + reserved_minor <= cap_minor", name="within_cap"),
+        Index("reservation_of_limit", "tenant_id", "limit_id", "scope_key", "spent_at"),
+        CheckConstraint("amount_minor > 0 AND window_s > 0", name="draws_something"),
+        CheckConstraint("cap_minor IS NULL OR used_minor <= cap_minor", name="within_cap"),
         CheckConstraint("cap_count IS NULL OR used_count <= cap_count", name="within_count"),
     )
 
-    limit_id: str = Field(primary_key=True)
-    scope_key: str = Field(primary_key=True)  # the customer, or `tenant`
-    currency: str = Field(primary_key=True)
-    window_start: datetime = utc_field(primary_key=True)
-    cap_minor: int | None = Field(default=None, sa_type=BigInteger)
-    cap_count: int | None = None
-    spent_minor: int = Field(default=0, sa_type=BigInteger)
-    reserved_minor: int = Field(default=0, sa_type=BigInteger)
-    used_count: int = 0
-
-
-class Reservation(TenantRow, table=True):
-    """Which limit windows an effect drew on, so that a release gives back exactly that."""
-
-    __tablename__ = "reservation"
-
     effect_id: str = Field(primary_key=True)
     limit_id: str = Field(primary_key=True)
-    scope_key: str
+    scope_key: str  # the customer, or `tenant`
     currency: str
-    window_start: datetime = utc_field()
     amount_minor: int = Field(sa_type=BigInteger)
+    window_s: int = Field(sa_type=BigInteger)
+    cap_minor: int | None = Field(default=None, sa_type=BigInteger)
+    cap_count: int | None = None
+    used_minor: int = Field(sa_type=BigInteger)
+    used_count: int = Field(sa_type=BigInteger)
+    reserved_at: datetime = utc_field()
+    spent_at: datetime | None = utc_field(default=None, nullable=True)
 
 
 class ApprovalState(StrEnum):

@@ -22,8 +22,7 @@ from graph.audit.log import NewEvent, append_all
 from graph.settlement import ledger
 from graph.settlement.changes import event_of
 from graph.settlement.charges import as_facts_say, bring_up_to_date
-from graph.settlement.ledger import Caps, WindowKey
-from graph.settlement.models import Effect, EffectState, Reservation
+from graph.settlement.models import Effect, EffectState
 from graph.settlement.requests import (
     AlreadyIntended,
     EffectRequest,
@@ -96,14 +95,12 @@ async def reserve_all(
 async def _lock_all(
     session: AsyncSession, tenant_id: str, requests: Sequence[EffectRequest], means: Means
 ) -> list[NewEvent]:
-    """Lock charges, then windows, and bring the ledger up to the facts; the events of held effects it had to stop."""
+    """Lock charges, then limits, and bring the ledger up to the facts; the events of held effects it had to stop."""
     facts = {request.charge.charge_id: request.charge for request in requests if request.charge is not None}
     charges = {name: await ledger.lock_charge(session, tenant_id, facts[name]) for name in sorted(facts)}
     refreshed = [await as_facts_say(session, tenant_id, facts[name], charges[name]) for name in charges]
-    windows: dict[WindowKey, Caps] = {}
-    for request in requests:
-        windows.update(ledger.windows_of(request, means.now))
-    return await bring_up_to_date(session, tenant_id, refreshed, windows, now=means.now, new_id=means.new_id)
+    await ledger.lock_limits(session, tenant_id, {key for request in requests for key in ledger.draws_of(request)})
+    return await bring_up_to_date(session, tenant_id, refreshed, now=means.now, new_id=means.new_id)
 
 
 async def _intend(
@@ -204,18 +201,15 @@ async def _draw(
     now: datetime,
 ) -> Exhausted | _Draw:
     """Set the money aside and write the effect, or nothing at all."""
-    windows = ledger.windows_of(request, now)
     drawing_on = CHARGE
     try:
         async with session.begin_nested():
             if request.charge is not None and request.amount is not None:
                 await ledger.draw_charge(session, effect.tenant_id, request.charge.charge_id, request.amount.minor)
-                for key in windows:
-                    drawing_on = key.limit_id
-                    await ledger.draw_window(session, effect.tenant_id, key, request.amount.minor)
             await session.execute(insert(Effect).values(**effect.model_dump()))
-            for key in windows:
-                await session.execute(insert(Reservation).values(_reservation(effect, key)))
+            for key, limit in ledger.draws_of(request).items():
+                drawing_on = key.limit_id
+                await ledger.draw_limit(session, effect, key, limit, now)
     except IntegrityError as error:
         constraint = _constraint(error)
         if constraint == _BUSINESS_KEY:
@@ -224,15 +218,6 @@ async def _draw(
             return Exhausted(drawing_on, f"{drawing_on!r} has no room for {request.amount}: {constraint}")
         raise
     return _Draw.WON
-
-
-def _reservation(effect: Effect, key: WindowKey) -> dict[str, object]:
-    return {
-        "tenant_id": effect.tenant_id,
-        "effect_id": effect.effect_id,
-        "amount_minor": effect.amount_minor,
-        **key.columns(),
-    }
 
 
 def _constraint(error: IntegrityError) -> str | None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import text, update
+from sqlalchemy import ScalarSelect, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -24,7 +24,7 @@ from graph.audit.log import NewEvent, append_all
 from graph.settlement import ledger
 from graph.settlement.changes import IN_DOUBT, Change, apply, find_effect, read_effect
 from graph.settlement.charges import bring_up_to_date
-from graph.settlement.models import Effect, EffectState, ForeignRefund
+from graph.settlement.models import ChargeLedger, Effect, EffectState, ForeignRefund
 from graph.settlement.performers import refund_answer
 from graph.settlement.switches import change_switch
 from policies.vocabulary import Tool
@@ -158,7 +158,6 @@ async def _use_up_charge(session: AsyncSession, charge_id: str, hearing: Hearing
         session,
         hearing.tenant_id,
         [now_known],
-        {},
         now=hearing.now,
         new_id=hearing.new_id,
     )
@@ -185,6 +184,7 @@ async def _record(session: AsyncSession, refund: RefundView, hearing: Hearing) -
             tenant_id=hearing.tenant_id,
             refund_id=refund.refund_id,
             charge_id=refund.charge_id,
+            customer_id=_customer_of(refund.charge_id, hearing.tenant_id),
             amount_minor=refund.amount.minor,
             currency=refund.amount.currency,
             status=refund.status.value,
@@ -196,6 +196,15 @@ async def _record(session: AsyncSession, refund: RefundView, hearing: Hearing) -
         .returning(col(ForeignRefund.refund_id)),
     )
     return recorded.scalar_one_or_none() is not None
+
+
+def _customer_of(charge_id: str | None, tenant_id: str) -> ScalarSelect[str | None]:
+    """Whose charge it is, where we had to do with it; a refund itself does not say."""
+    return (
+        select(col(ChargeLedger.customer_id))
+        .where(col(ChargeLedger.tenant_id) == tenant_id, col(ChargeLedger.charge_id) == charge_id)
+        .scalar_subquery()
+    )
 
 
 async def _move_status(session: AsyncSession, refund: RefundView, hearing: Hearing) -> bool:

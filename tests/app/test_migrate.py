@@ -27,7 +27,6 @@ NEVER_DELETED = (
     "charge_ledger",
     "effect",
     "inbox_event",
-    "limit_window",
     "run",
 )
 

@@ -92,6 +92,9 @@ class Desk:
         }
         return Sender(**{**fields, **changes})
 
+    def customer(self) -> str:
+        return self.stripe.add_customer(email=f"ana{self.ids()}@example.com", name="Ana Ruiz")
+
     def charge(self, amount_minor: int = 10_000, currency: str = "usd", **fields: Any) -> str:
         created = self.time.now() - timedelta(days=3)
         return self.stripe.add_charge(
@@ -173,6 +176,11 @@ class Desk:
     async def send(self, effect_id: str, **changes: Any) -> EffectState:
         return await send(self.sender(**changes), self.tenant, effect_id)
 
+    async def refunded(self, request: EffectRequest) -> str:
+        effect_id = await self.held(request)
+        assert await self.send(effect_id) is EffectState.SETTLED
+        return effect_id
+
     async def effect(self, effect_id: str) -> Effect:
         async with self.session() as session:
             return await read_effect(session, self.tenant, effect_id)
@@ -188,10 +196,12 @@ class Desk:
         )
         return (row[0], row[1])
 
-    async def window_row(self, limit_id: str) -> tuple[int, int, int]:
-        """Spent, reserved and count, over all windows."""
+    async def limit_row(self, limit_id: str) -> tuple[int, int, int]:
+        """Spent, reserved and count of what draws on a limit."""
         row = await self.row(
-            "SELECT sum(spent_minor), sum(reserved_minor), sum(used_count) FROM limit_window WHERE limit_id = :l",
+            "SELECT coalesce(sum(amount_minor) FILTER (WHERE spent_at IS NOT NULL), 0),"
+            " coalesce(sum(amount_minor) FILTER (WHERE spent_at IS NULL), 0), count(*)"
+            " FROM reservation WHERE limit_id = :l",
             l=limit_id,
         )
         return (int(row[0]), int(row[1]), int(row[2]))

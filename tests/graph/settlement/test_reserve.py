@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from graph.settlement import ledger
@@ -36,8 +37,8 @@ async def test_reserving_sets_the_money_aside_and_stores_key_and_body(desk: Desk
     assert effect.body is not None
     assert json.loads(effect.body)["metadata[intent_id]"] == answer.effect_id
     assert await desk.charge_row(charge) == (0, 2_490)
-    assert await desk.window_row("tenant-hour") == (0, 2_490, 1)
-    assert await desk.window_row("customer-90d") == (0, 2_490, 1)
+    assert await desk.limit_row("tenant-hour") == (0, 2_490, 1)
+    assert await desk.limit_row("customer-90d") == (0, 2_490, 1)
     assert await desk.kinds() == ["effect.reserved"]
     assert desk.ledger(charge) == []
 
@@ -80,7 +81,7 @@ async def test_a_limit_refuses_what_passes_its_cap_and_gives_nothing_away(
     assert isinstance(answer, Exhausted)
     assert answer.limit_id == limit.limit_id
     assert await desk.charge_row(charge) == (0, 2_490 * (blocked_at - 1))
-    assert (await desk.window_row(limit.limit_id))[1:] == (2_490 * (blocked_at - 1), blocked_at - 1)
+    assert (await desk.limit_row(limit.limit_id))[1:] == (2_490 * (blocked_at - 1), blocked_at - 1)
 
 
 async def test_a_limit_by_count_holds_over_all_currencies(desk: Desk) -> None:
@@ -90,13 +91,58 @@ async def test_a_limit_by_count_holds_over_all_currencies(desk: Desk) -> None:
     assert isinstance(answer, Exhausted)
 
 
-async def test_another_customer_and_the_next_window_have_their_own_room(desk: Desk) -> None:
+async def test_another_customer_has_room_of_their_own(desk: Desk) -> None:
     charge = desk.charge(100_000)
     once = replace(TWICE, cap_count=1)
     await desk.held(desk.refund(charge, ordinal=1, limits=(once,)))
     assert isinstance(await desk.reserve(desk.refund(charge, ordinal=2, customer_id="cus_2", limits=(once,))), Reserved)
-    desk.time.advance(days=90)
-    assert isinstance(await desk.reserve(desk.refund(charge, ordinal=3, limits=(once,))), Reserved)
+
+
+async def test_a_limit_counts_the_hour_before_each_refund_whatever_the_time_of_day(desk: Desk) -> None:
+    charge = desk.charge(100_000)
+    desk.time.advance(minutes=59)
+    assert (
+        await desk.send(await desk.held(desk.refund(charge, 6_000, ordinal=1, limits=(HOUR,)))) is EffectState.SETTLED
+    )
+    desk.time.advance(minutes=2)  # the next hour by the clock
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=2, limits=(HOUR,))), Exhausted)
+    desk.time.advance(minutes=57, seconds=59)
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=3, limits=(HOUR,))), Exhausted)
+    desk.time.advance(seconds=1)
+    assert isinstance(await desk.reserve(desk.refund(charge, 6_000, ordinal=4, limits=(HOUR,))), Reserved)
+
+
+async def test_what_has_not_gone_out_yet_counts_however_long_it_waits(desk: Desk) -> None:
+    charge = desk.charge(100_000)
+    held = await desk.held(desk.refund(charge, 6_000, ordinal=1, limits=(HOUR,), hold_s=7_200))
+    desk.time.advance(hours=2)
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=2, limits=(HOUR,))), Exhausted)
+    assert await desk.send(held) is EffectState.SETTLED
+    desk.time.advance(minutes=59)
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=3, limits=(HOUR,))), Exhausted)
+    desk.time.advance(minutes=1)
+    assert isinstance(await desk.reserve(desk.refund(charge, 6_000, ordinal=4, limits=(HOUR,))), Reserved)
+
+
+async def test_a_longer_window_counts_what_was_drawn_on_a_shorter_one(desk: Desk) -> None:
+    charge = desk.charge(100_000)
+    await desk.refunded(desk.refund(charge, 6_000, ordinal=1, limits=(HOUR,)))
+    desk.time.advance(hours=2)
+    day = replace(HOUR, window_s=86_400)
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=2, limits=(day,))), Exhausted)
+    assert isinstance(await desk.reserve(desk.refund(charge, 1, ordinal=3, limits=(HOUR,))), Reserved)
+
+
+async def test_the_database_sums_a_limit_itself_whatever_it_is_told(desk: Desk) -> None:
+    charge = desk.charge(100_000)
+    effect_id = await desk.held(desk.refund(charge, 6_000, ordinal=1, limits=(HOUR,)))
+    forged = text(
+        "INSERT INTO reservation SELECT tenant_id, 'eff_forged', limit_id, scope_key, currency, 1, window_s, cap_minor,"
+        " cap_count, 0, 0, reserved_at, NULL FROM reservation WHERE effect_id = :effect_id",
+    )
+    with pytest.raises(IntegrityError, match="within_cap"):
+        async with desk.session() as session:
+            await session.execute(forged, {"effect_id": effect_id})
 
 
 async def test_a_cap_lowered_below_what_is_used_lets_nothing_more_through(desk: Desk) -> None:
@@ -119,12 +165,12 @@ async def test_twenty_at_once_never_pass_a_charge(desk: Desk) -> None:
     assert len(await desk.kinds()) == 14
 
 
-async def test_twenty_at_once_on_twenty_charges_never_pass_a_cap(desk: Desk) -> None:
-    charges = [desk.charge(10_000) for _ in range(20)]
+async def test_fifty_at_once_on_fifty_charges_never_pass_a_cap(desk: Desk) -> None:
+    charges = [desk.charge(10_000) for _ in range(50)]
     requests = [desk.refund(charge, 700, limits=(HOUR, TWICE), customer_id=charge) for charge in charges]
     answers = await asyncio.gather(*(desk.reserve(request) for request in requests))
     assert sum(isinstance(answer, Reserved) for answer in answers) == 8
-    assert await desk.window_row("tenant-hour") == (0, 5_600, 8)
+    assert await desk.limit_row("tenant-hour") == (0, 5_600, 8)
 
 
 async def test_twenty_at_once_for_the_same_refund_make_one(desk: Desk) -> None:
@@ -146,7 +192,7 @@ async def test_batches_in_opposite_order_do_not_wait_for_each_other(desk: Desk) 
         assert all(isinstance(answer, Reserved) for answer in answers)
 
     await asyncio.gather(*(batch(turn) for turn in range(12)))
-    assert await desk.window_row("tenant-hour") == (0, 480, 48)
+    assert await desk.limit_row("tenant-hour") == (0, 480, 48)
 
 
 async def test_in_a_batch_each_request_stands_or_falls_by_itself(desk: Desk) -> None:
@@ -176,7 +222,7 @@ async def test_a_release_frees_the_money_the_count_and_the_key(desk: Desk) -> No
             session, desk.tenant, effect_id, reason="person", actor="p1", now=desk.time.now(), new_id=desk.new_id
         )
     assert await desk.charge_row(charge) == (0, 0)
-    assert await desk.window_row("tenant-hour") == (0, 0, 0)
+    assert await desk.limit_row("tenant-hour") == (0, 0, 0)
     assert isinstance(await desk.reserve(request), Reserved)
 
 
@@ -236,7 +282,7 @@ async def test_a_held_refund_that_no_longer_fits_is_stopped(desk: Desk) -> None:
     assert (stopped.state, stopped.reason) == (EffectState.STOPPED, "charge_changed")
     assert (await desk.effect(old)).state == EffectState.HELD
     assert await desk.charge_row(charge) == (2_500, 2_000)
-    assert await desk.window_row("tenant-hour") == (0, 2_000, 2)
+    assert await desk.limit_row("tenant-hour") == (0, 2_000, 2)
 
 
 async def test_what_is_under_way_is_not_counted_twice_nor_displaced(desk: Desk) -> None:
@@ -365,5 +411,5 @@ async def test_an_unknown_effect_is_named(desk: Desk) -> None:
 def test_other_effects_draw_on_no_limit(desk: Desk) -> None:
     request = desk.refund(desk.charge(), limits=(HOUR,))
     cancel = replace(request, kind=EffectKind.CANCEL_SUBSCRIPTION, charge=None, amount=None)
-    assert ledger.windows_of(cancel, desk.time.now()) == {}
-    assert len(ledger.windows_of(request, desk.time.now())) == 1
+    assert ledger.draws_of(cancel) == {}
+    assert len(ledger.draws_of(request)) == 1

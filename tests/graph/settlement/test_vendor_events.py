@@ -14,6 +14,7 @@ from graph.settlement.models import EffectState
 from graph.settlement.reconcile import Drift, reconcile
 from graph.settlement.requests import Exhausted, Reserved, SwitchedOff
 from graph.settlement.vendor_events import Hearing, Seen, on_refund
+from policies.decision import Limit, LimitScope
 from tests.graph.settlement.desk import Desk, Killed
 
 
@@ -65,6 +66,38 @@ async def test_a_failure_that_facts_told_first_takes_nothing_back_twice(desk: De
     assert await desk.charge_row(charge) == (0, 100)
     assert await _hear(desk, _refunds(desk, charge)[0]) is Seen.REVERSED
     assert await desk.charge_row(charge) == (0, 100)
+
+
+async def test_refunds_made_by_hand_use_up_the_limits_of_the_shop_and_of_their_customer(desk: Desk) -> None:
+    hour = Limit("tenant-hour", LimitScope.TENANT, 3600, cap_minor=5_000)
+    twice = Limit("customer-90d", LimitScope.CUSTOMER, 90 * 86_400, cap_count=2)
+    ana, ben = desk.customer(), desk.customer()
+    known, unknown = desk.charge(customer=ana), desk.charge(customer=ana)
+    await desk.send(await desk.held(desk.refund(known, 100, customer_id=ana, limits=(twice,))))
+    for charge in (known, unknown):
+        desk.stripe.add_refund(charge=charge, amount_minor=2_000, created=desk.time.now())
+    desk.time.advance(seconds=1)
+    await _reconcile(desk)
+
+    async def room(amount_minor: int, customer: str, limit: Limit) -> object:
+        charge = desk.charge(customer=customer)
+        return await desk.reserve(desk.refund(charge, amount_minor, customer_id=customer, limits=(limit,)))
+
+    assert isinstance(await room(1_001, ben, hour), Exhausted)
+    assert isinstance(await room(1_000, ben, hour), Reserved)
+    assert isinstance(await room(1, ben, twice), Reserved)
+    assert isinstance(await room(1, ana, twice), Exhausted)
+
+
+async def test_whose_limits_a_refund_made_by_hand_uses_up_is_known_with_its_charge(desk: Desk) -> None:
+    once = Limit("customer-90d", LimitScope.CUSTOMER, 90 * 86_400, cap_count=1)
+    ana = desk.customer()
+    charge, other = desk.charge(customer=ana), desk.charge(customer=ana)
+    desk.stripe.add_refund(charge=charge, amount_minor=2_000, created=desk.time.now())
+    desk.time.advance(seconds=1)
+    await _reconcile(desk)
+    await desk.send(await desk.held(desk.refund(charge, 10, customer_id=ana)))
+    assert isinstance(await desk.reserve(desk.refund(other, 1, customer_id=ana, limits=(once,))), Exhausted)
 
 
 async def test_events_in_any_order_never_move_a_status_back(desk: Desk) -> None:
