@@ -118,14 +118,10 @@ def _rule_matches(case: Case, values: Values, day: date) -> list[RuleMatch]:
 def _match(ready: ReadyRule, values: Values, *, certain: bool) -> RuleMatch:
     rule = ready.rule
     if certain:
-        return RuleMatch(
-            rule.rule_id,
-            rule.section,
-            rule.effect,
-            rule.reason,
-            margin=margin(ready.bounded, values),
-            cause=rule.cause,
-        )
+        gap = margin(ready.bounded, values) if ready.bounded else None
+        if gap is None:
+            return ready.match
+        return RuleMatch(rule.rule_id, rule.section, rule.effect, rule.reason, margin=gap, cause=rule.cause)
     unknown = ", ".join(unknown_facts(rule.condition, values))
     return RuleMatch(
         rule.rule_id,
@@ -226,8 +222,8 @@ def _approvers(
     """The most senior of the roles that a matched rule, the tier and the amount ask for."""
     if values.get("action.kind") in HUMAN_ONLY:
         return ()
-    matched = {match.rule for match in reasons if match.effect is Verdict.NEEDS_APPROVAL}
-    asked = [rule.approvers for rule_id, rule in tables.rules.items() if rule_id in matched and rule.approvers]
+    matched = [tables.rules.get(match.rule) for match in reasons if match.effect is Verdict.NEEDS_APPROVAL]
+    asked = [rule.approvers for rule in matched if rule is not None and rule.approvers]
     asked += [rung.tier.approvers] if rung.tier.approvers else []
     asked += _amount_roles(policy, values)
     roles = policy.approvals.roles

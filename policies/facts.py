@@ -7,12 +7,13 @@ documentation and the columnar what-if. A fact that is not given is unknown; it 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+import orjson
 
 from policies.errors import FactError
 from policies.money import CURRENCIES
@@ -62,16 +63,34 @@ class Fact:
         if self.type is FactType.BOOLEAN:
             fits = isinstance(value, bool)
         elif self.type in {FactType.INTEGER, FactType.MONEY}:
-            fits = isinstance(value, int) and not isinstance(value, bool)
+            fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
         elif self.type is FactType.ENUM:
             fits = isinstance(value, str) and value in self.values
         else:
-            fits = isinstance(value, str)
+            fits = isinstance(value, str) and _is_unicode(value)
         if not fits:
-            expected = f"one of {', '.join(self.values[:20])}" if self.values else self.type.value
+            expected = f"one of {', '.join(self.values[:20])}" if self.values else _EXPECTED[self.type]
             raise FactError(f"fact {self.name!r} cannot be {value!r}: give {expected}")
         assert isinstance(value, bool | int | str)
         return value
+
+
+MAX_INTEGER: Final = 10**18 - 1
+"""Nothing that is counted or paid comes near it."""
+_EXPECTED: Final = MappingProxyType(
+    {
+        FactType.BOOLEAN: "true or false",
+        FactType.INTEGER: "a whole number of at most 18 digits",
+        FactType.MONEY: "a whole number of minor units, of at most 18 digits",
+        FactType.ENUM: "a listed word",
+        FactType.LABEL: "a word of Unicode text",
+    },
+)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: half of a surrogate pair cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _boolean(name: str, source: Source, description: str) -> Fact:
@@ -223,9 +242,6 @@ _DECLARED: tuple[Fact, ...] = (
 CATALOGUE: Final[Mapping[str, Fact]] = MappingProxyType({fact.name: fact for fact in _DECLARED})
 
 
-_SPELLED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-
-
 class Facts(Mapping[str, FactValue]):
     """The facts of one case. Frozen and checked against the catalogue; a missing name is unknown.
 
@@ -269,9 +285,10 @@ class Facts(Mapping[str, FactValue]):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the facts in one spelling (JSON, sorted keys, no blanks), computed once."""
+        """SHA-256 of the facts in one spelling (JSON in UTF-8, sorted keys, no blanks), computed once."""
         if self._digest is None:
-            self._digest = hashlib.sha256(_SPELLED.encode(self._values).encode()).hexdigest()
+            spelled = orjson.dumps(self._values, option=orjson.OPT_SORT_KEYS)
+            self._digest = hashlib.sha256(spelled).hexdigest()
         return self._digest
 
     def __repr__(self) -> str:

@@ -226,4 +226,7 @@ class Money:
 
     def __str__(self) -> str:
         """For people and logs: `24.90 USD`."""
-        return f"{self.major:.{exponent(self.currency)}f} {self.currency.upper()}"
+        decimals = exponent(self.currency)
+        whole, part = divmod(abs(self.minor), 10**decimals)
+        sign = "-" if self.minor < 0 else ""
+        return f"{sign}{whole}{f'.{part:0{decimals}d}' if decimals else ''} {self.currency.upper()}"

@@ -1,7 +1,7 @@
 """A policy prepared for deciding: for each kind of case the rules, risk factors and cells that can matter.
 
-A kind of case is an action, an intent and the values of the two facts that most rules ask about. It is prepared when it
-first occurs and kept. The two caches here, keyed by the policy's content hash, are the only state of the package.
+A kind of case is an action, an intent and the values of the three facts that most rules ask about. It is prepared when
+it first occurs and kept. The two caches here, keyed by the policy's content hash, are the only state of the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from policies.conditions import All, Among, Condition, Test, Values, admits, compile_test, settled
-from policies.decision import Limit
+from policies.decision import Limit, RuleMatch
 from policies.document import ALWAYS, Cell, LimitRule, Policy, RiskFactor, Rule, Tier
 from policies.explain import Bounded, bounded_leaves
 from policies.facts import FactType, FactValue
@@ -25,7 +25,8 @@ RANK: Final[Mapping[Mode, int]] = {mode: rank for rank, mode in enumerate(Mode)}
 """Modes from the most to the least restrictive."""
 
 MANY_VALUES: Final = 8
-_FEW_VALUES: Final = frozenset({FactType.BOOLEAN, FactType.ENUM})
+PIVOTS: Final = 3
+_FEW_VALUES: Final = frozenset({FactType.BOOLEAN, FactType.ENUM, FactType.LABEL})
 
 DRAFT: Final = Tier("default", Mode.DRAFT)
 
@@ -35,6 +36,7 @@ class ReadyRule:
     """A rule with its condition as a function.
 
     `asks`: an answer of unknown calls for a person, as for every rule that restricts, unless its author says skip.
+    `match` is what it says where it holds; with a threshold (`bounded`) the margin is still to be added.
     """
 
     rule: Rule
@@ -42,6 +44,7 @@ class ReadyRule:
     asks: bool
     always_valid: bool
     bounded: tuple[Bounded, ...]
+    match: RuleMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +130,14 @@ def tables_of(policy: Policy) -> Tables:
 
 
 def _pivots(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    """The two facts with few values that the most rules compare at their top level."""
+    """The facts with few values that the most rules compare at their top level, besides the action and the intent."""
     asked = Counter(
         part.fact.name
         for rule in rules
         for part in (rule.condition.parts if isinstance(rule.condition, All) else ())
         if isinstance(part, Among) and part.fact.type in _FEW_VALUES and len(part.fact.values) <= MANY_VALUES
     )
-    return tuple(name for name, _ in sorted(asked.items(), key=lambda item: (-item[1], item[0]))[:2])
+    return tuple(name for name, _ in sorted(asked.items(), key=lambda item: (-item[1], item[0]))[:PIVOTS])
 
 
 def case_of(policy: Policy, tables: Tables, values: Values) -> Case:
@@ -192,6 +195,7 @@ def _ready(rule: Rule) -> ReadyRule:
         asks=rule.effect is not Verdict.ALLOW and not rule.skip_unknown,
         always_valid=rule.window == ALWAYS,
         bounded=bounded_leaves(rule.condition),
+        match=RuleMatch(rule.rule_id, rule.section, rule.effect, rule.reason, cause=rule.cause),
     )
 
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evals.bench.policy_decide import decide
 from evals.bench.rows import Row
 from evals.bench.run import run
 from evals.bench.webhook import webhook
@@ -26,7 +27,7 @@ class Measure(Protocol):
         """The rows; progress goes to `say`."""
 
 
-BENCHES: Final[dict[str, Measure]] = {"run": run, "webhook": webhook}
+BENCHES: Final[dict[str, Measure]] = {"run": run, "webhook": webhook, "decide": decide}
 
 
 class UnknownBench(ValueError):

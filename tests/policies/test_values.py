@@ -77,6 +77,9 @@ def test_facts_are_checked_against_the_catalogue() -> None:
         ("charge.amount_minor", 4.5),
         ("charge.currency", "usb"),
         ("request.brand", 5),
+        ("request.brand", "\ud800"),
+        ("charge.age_days", 10**18),
+        ("charge.amount_minor", -(10**18)),
         ("charge.colour", "red"),
     ],
 )
