@@ -19,7 +19,7 @@ HUMAN_ONLY: Final = frozenset({ActionKind.BULK_EMAIL, ActionKind.DELETE_DATA, Ac
 
 _DENY, _ASK = Verdict.DENY, Verdict.NEEDS_APPROVAL
 
-_FLAGS: Final = (
+FLAGS: Final = (
     (
         "locked.other-customer",
         TOUCHES_A_CHARGE,
@@ -58,7 +58,7 @@ def locked_matches(kind: object, values: Values) -> list[RuleMatch]:
         reason = "only a person may do this; the agent may write down how"
         certain = kind is not None
         matches.append(RuleMatch("locked.human-only", None, _ASK, reason, certain=certain, cause=Reason.OUT_OF_SCOPE))
-    for rule, kinds, effect, name, wrong, reason, cause in _FLAGS:
+    for rule, kinds, effect, name, wrong, reason, cause in FLAGS:
         if kind in kinds:
             value = values.get(name)
             if value is None or value is wrong:

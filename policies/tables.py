@@ -168,7 +168,7 @@ def _case(policy: Policy, pivots: tuple[FactValue | None, ...]) -> Case:
         ),
         cells=tuple(
             (cell, tiers[cell.tier])
-            for cell in sorted(cells, key=lambda cell: (-_specificity(cell), RANK[tiers[cell.tier].mode], cell.tier))
+            for cell in sorted(cells, key=lambda cell: (-specificity(cell), RANK[tiers[cell.tier].mode], cell.tier))
         ),
     )
 
@@ -184,7 +184,8 @@ def _settled_test(condition: Condition, test: Test, known: Values) -> Test:
     return test if rest is condition else compile_test(rest)
 
 
-def _specificity(cell: Cell) -> int:
+def specificity(cell: Cell) -> int:
+    """How many places a line of the matrix names. The more specific line wins."""
     return sum(part is not None for part in (cell.intent, cell.segment, cell.action, cell.brand))
 
 
