@@ -1,4 +1,4 @@
-"""`countersign policy`: check, decide, explain, facts.
+"""`countersign policy`: check, decide, explain, facts, diff.
 
 Promises: what a program reads goes to standard output; 0 is fine, 1 means that a checked file does not hold, 2 a usage
 or input error with one line on standard error. Files are read here and nowhere else in this package (`policies.shelf`
@@ -16,6 +16,8 @@ from typing import Annotated, Final, NoReturn, Protocol, runtime_checkable
 
 import typer
 
+from policies.analysis.compare import compare
+from policies.analysis.report import comparison_form, comparison_text
 from policies.canonical import Plain
 from policies.document import Policy
 from policies.errors import FactError, PolicyFileError
@@ -144,6 +146,26 @@ def facts_command(as_json: Json = False) -> None:
     for fact in CATALOGUE.values():
         kind = f"{fact.type.value}{f' ({fact.unit})' if fact.unit else ''}"
         typer.echo(f"{fact.name:34} {kind:16} {fact.source.value:8} {fact.description}")
+
+
+@app.command("diff")
+def diff_command(
+    before: Annotated[str, typer.Argument(help="The policy that decides now: a file, or `shipped`.")],
+    after: Annotated[str, typer.Argument(help="The policy that would decide instead.")],
+    *,
+    refuse_loosening: Annotated[
+        bool, typer.Option("--refuse-loosening", help="Exit with 1 where the second loosens anything.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say for which cases two policies differ, each with an example, and whether the second loosens or tightens."""
+    comparison = compare(_readable_policy(before), _readable_policy(after))
+    if as_json:
+        _print_json(comparison_form(comparison))
+    else:
+        typer.echo(comparison_text(comparison))
+    if refuse_loosening and comparison.direction.loosens:
+        raise typer.Exit(1)
 
 
 # files
