@@ -72,7 +72,7 @@ class Database:
         A restarted server costs one more attempt here, instead of a question before every transaction.
         """
         for attempt in (1, 2):
-            async with self._sessions() as session, session.begin():
+            async with self._sessions() as session:
                 try:
                     # Local to the transaction, so a pooled connection never carries a tenant to its next user.
                     await session.execute(_SET_TENANT, {"tenant": tenant_id})
@@ -82,6 +82,7 @@ class Database:
                         continue
                     raise unreachable(self._url, error) from error
                 yield session
+                await session.commit()
                 return
 
     async def checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:

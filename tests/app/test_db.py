@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import psycopg
@@ -139,6 +140,16 @@ async def test_a_wrong_address_is_one_clear_line_without_the_password(url: str, 
         await titles(Database(url), "first")
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+async def test_sessions_go_on_after_the_server_ended_every_connection(database: Database, admin_url: str) -> None:
+    await asyncio.gather(*(titles(database, "first") for _ in range(3)))
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+    assert await asyncio.gather(*(titles(database, "first") for _ in range(3))) == [[], [], []]
 
 
 async def test_a_database_that_is_gone_is_one_clear_line(server_url_of_nothing: str) -> None:
