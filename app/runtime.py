@@ -101,8 +101,11 @@ async def open_advancer(
     storage: Storage,
     *,
     pool_size: int = 10,
+    embedder: Embedder | None = None,
 ) -> AsyncIterator[tuple[Advancer, Database]]:
-    """What a worker works with, for the life of its event loop. Loads the embedding model, which takes some seconds.
+    """What a worker works with, for the life of its event loop.
+
+    Loads the embedding model, which takes some seconds, where the caller has not loaded one.
 
     Raises:
         SettingsError: no tenant is configured, or one lacks a connector.
@@ -112,7 +115,7 @@ async def open_advancer(
         raise SettingsError(["no tenant is configured; see docs/settings.md, or run `countersign demo`"])
     now = business_clock(settings)
     tenants = {name: tenant_of(name, tenant, now) for name, tenant in settings.tenants.items()}
-    embedder = load_embedder(threads=settings.models.threads)
+    embedder = embedder or load_embedder(threads=settings.models.threads)
     database = Database(storage.app_url, pool_size=pool_size)
     try:
         savers = await _savers(database, tenants)
