@@ -46,7 +46,7 @@ class Enumerator:
 
     def answers(self, policy: Policy, cases: Sequence[RandomCase]) -> Sequence[Said]:
         """Verdict, mode, approvers, two people, hold and limits of each case's cell."""
-        space = Space([policy])
+        space = Space([policy], has_impossible=True)
         answers = answers_of(policy, space)
         return [self._said(space, answers.answer, case) for case in cases]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from langgraph.runtime import Runtime as GraphRuntime
 from langgraph.types import interrupt
@@ -22,24 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.errors import VendorRefused, WireError
 from graph.audit.log import NewEvent, append_all
-from graph.errors import BudgetExhausted, GraphError, TicketGone, ToolForbidden, ToolSwitchedOff
+from graph.errors import BudgetExhausted, TicketGone, ToolSwitchedOff
 from graph.gate import Gate
 from graph.models.use import ModelUse
 from graph.runs import artifacts, leases
 from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
-from graph.spending import Spending
 from graph.state import RunContext, RunState
-from graph.withholding import loggable
-from policies.decision import RunBudget
 from policies.document import Policy
-from policies.vocabulary import Outcome, Reason, Tool
+from policies.vocabulary import Outcome, Reason
 
 Value = TypeVar("Value")
 Write = Callable[[AsyncSession], Awaitable[None]]
-
-LAST_NODES: Final = frozenset({"hand_off", "deliver", "close"})
-"""What every run comes to, however it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +78,6 @@ class StepContext:
     def policy(self) -> Policy:
         """The policy version that the run was started under."""
         return self.context.policy
-
-    def may_ask_claude(self, *, calls: int) -> bool:
-        """Whether the policy lets a text of this run leave for Claude, which may take so many calls of models."""
-        policy = self.policy
-        return (
-            not policy.privacy.forbidden_providers
-            and policy.tools.refusal_to_read(Tool.MODEL_CALL) is None
-            and self.spending.model_calls_left(calls)
-        )
-
-    @property
-    def spending(self) -> Spending:
-        """What the run used up, and may still use."""
-        return self.context.spending
 
     @property
     def tenant_id(self) -> str:
@@ -158,16 +138,8 @@ def step(
         signal = interrupt(dict(ask(state))) if ask is not None else {}
         started = time.perf_counter()
         working = _open(parts, state, runtime.context, node, signal)
-        used = working.spending.used
-        try:
-            result = await _attempt(function, working)
-        except Exception:
-            used["retries"] += 1  # it is tried again, at once or after a pause
-            raise
-        finally:
-            latency_ms = round((time.perf_counter() - started) * 1000)
-            used["worked_ms"] += latency_ms
-        return await _commit(working, result, latency_ms)
+        result = await _attempt(function, working)
+        return await _commit(working, result, round((time.perf_counter() - started) * 1000))
 
     return run
 
@@ -180,27 +152,20 @@ def _open(
     signal: Mapping[str, Any],
 ) -> StepContext:
     tenant = runtime.tenant(state["tenant_id"])
-    # What hands the work over is never refused for what the work has used.
-    spending = replace(context.spending, budget=RunBudget()) if node in LAST_NODES else context.spending
-    gate = Gate(runtime, tenant, actor="agent", spending=spending, tools=context.policy.tools)
+    used = context.used["tool_calls"]
+    gate = Gate(runtime, tenant, actor="agent", budget=context.policy.budgets, used_tool_calls=used)
     return StepContext(runtime, state, context, node, gate, signal)
 
 
-_STOPS: Final[Mapping[type[GraphError], Reason]] = {
-    BudgetExhausted: Reason.BUDGET_EXHAUSTED,
-    ToolSwitchedOff: Reason.KILL_SWITCH,
-    ToolForbidden: Reason.POLICY_DENIED,
-}
-"""What lets the run do no more, and the reason for which a person takes over."""
-
-
 async def _attempt(function: NodeFunction, working: StepContext) -> Step:
-    if working.context.give_up is not None and working.node not in LAST_NODES:
+    if working.context.give_up is not None and working.node not in {"hand_off", "deliver", "close"}:
         return hand_off(working.context.give_up)
     try:
         return await function(working)
-    except tuple(_STOPS) as error:
-        return hand_off(_STOPS[type(error)], note=str(error))
+    except BudgetExhausted as error:
+        return hand_off(Reason.BUDGET_EXHAUSTED, note=str(error))
+    except ToolSwitchedOff as error:
+        return hand_off(Reason.KILL_SWITCH, note=str(error))
     except TicketGone as error:
         return end(Outcome.IGNORED, Reason.STALE, note=str(error))
     except (VendorRefused, WireError) as error:
@@ -246,19 +211,24 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
         for write in result.writes:
             await write(session)
         await session.flush()
-        await session.execute(_count(working, row, now))
+        await session.execute(_count(working, result, row, now))
         await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
+    working.context.used["tool_calls"] += len(working.gate.records)
     for kind, value in result.artifacts.items():
         working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
     return changes
 
 
-def _count(working: StepContext, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
+def _count(working: StepContext, result: Step, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
     return (
         update(Run)
         .where(Run.tenant_id == row.tenant_id, Run.run_id == row.run_id)  # type: ignore[arg-type]
         .values(
-            **working.spending.columns,
+            tool_calls=Run.tool_calls + len(working.gate.records),
+            model_calls=Run.model_calls + len(result.models),
+            input_tokens=Run.input_tokens + sum(use.input_tokens for use in result.models),
+            output_tokens=Run.output_tokens + sum(use.output_tokens for use in result.models),
+            cost_usd_micros=Run.cost_usd_micros + sum(use.cost_usd_micros for use in result.models),
             updated_at=now,
         )
         .execution_options(synchronize_session=False)
@@ -280,7 +250,7 @@ def _events(
             actor="agent",
             run_id=working.run_id,
             ticket_id=working.ticket_id,
-            body=loggable(kind, body, working.policy.privacy),
+            body=body,
         )
 
     calls = [event("tool.called", record.body()) for record in working.gate.records]

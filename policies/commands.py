@@ -16,21 +16,21 @@ from typing import Annotated, Final, NoReturn, Protocol, runtime_checkable
 
 import typer
 
+from policies.analysis.check import examine
 from policies.analysis.compare import compare
-from policies.analysis.report import comparison_form, comparison_text
+from policies.analysis.places import places_of
+from policies.analysis.report import comparison_form, comparison_text, finding_form, finding_text
 from policies.canonical import Plain
 from policies.document import Policy
 from policies.errors import FactError, PolicyFileError
 from policies.evaluate import decide
 from policies.facts import CATALOGUE, Facts, FactValue
-from policies.findings import findings
 from policies.language.inherit import Resolve
 from policies.parse import parse_policy
 from policies.report import (
     catalogue_form,
     decision_form,
     decision_text,
-    finding_form,
     policy_text,
     problem_form,
     trace,
@@ -75,23 +75,26 @@ def check_command(
     files: Annotated[list[str], typer.Argument(help="Policy files, or `shipped`.")],
     as_json: Json = False,
 ) -> None:
-    """Read policy files and report every error with its line, and what is probably not meant."""
+    """Read policy files and report every error with its line, and what is probably not meant, each with a case."""
     errors: list[Plain] = []
     remarks: list[Plain] = []
+    notes: list[Plain] = []
     lines: list[str] = []
     for file in files:
         try:
-            policy = _policy(file)
+            text, name, resolve = _source(file)
+            policy = parse_policy(text, name=name, resolve=resolve)
         except PolicyFileError as error:
             errors += [problem_form(problem) for problem in error.problems]
             lines += [f"error: {problem}" for problem in error.problems]
             continue
-        found = findings(policy)
-        remarks += [finding_form(finding, file) for finding in found]
-        lines += [f"{file}: {finding.kind.value}: {finding.about}: {finding.message}" for finding in found]
+        found, places = examine(policy), places_of(text, name=name, resolve=resolve)
+        remarks += [finding_form(finding, file, places) for finding in found if not finding.is_note]
+        notes += [finding_form(finding, file, places) for finding in found if finding.is_note]
+        lines += [finding_text(finding, file, places) for finding in found]
         lines.append(f"{file}: fine: {policy.policy_id}, {len(policy.rules)} rules, {policy.content_hash[:12]}")
     if as_json:
-        _print_json({"ok": not errors, "errors": errors, "findings": remarks})
+        _print_json({"ok": not errors, "errors": errors, "findings": remarks, "notes": notes})
     else:
         typer.echo("\n".join(lines))
     if errors:
@@ -177,9 +180,15 @@ def _policy(file: str) -> Policy:
     Raises:
         PolicyFileError: it cannot be read as a policy.
     """
+    text, name, resolve = _source(file)
+    return parse_policy(text, name=name, resolve=resolve)
+
+
+def _source(file: str) -> tuple[str, str, Resolve]:
+    """A policy file's text, its name in messages, and what finds the files it extends."""
     if file == SHIPPED:
-        return parse_policy(shipped_text(), name="refunds.yaml", resolve=from_library)
-    return parse_policy(_text(file), name=file, resolve=beside(Path(file).parent))
+        return shipped_text(), "refunds.yaml", from_library
+    return _text(file), file, beside(Path(file).parent)
 
 
 def beside(folder: Path) -> Resolve:

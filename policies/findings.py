@@ -1,6 +1,6 @@
 """What is probably not meant in a policy file that can be read: remarks for its author, each about one named part.
 
-Plain inspection of the file, not a proof: it says what no case needs to be tried for.
+Here is plain inspection of the file, what no case needs to be tried for; `policies.analysis.check` adds what is proved.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from policies.conditions import All, Among, Any, Condition, MoneyWithin, Not, Positive
-from policies.document import Policy, Rule, Tier
+from policies.analysis.examples import Example
+from policies.document import Policy, Tier
 from policies.locked import MOVES_MONEY
 from policies.tables import RANK
 from policies.vocabulary import Mode, Verdict
@@ -19,11 +19,19 @@ from policies.vocabulary import Mode, Verdict
 class FindingKind(StrEnum):
     """What a remark is about."""
 
+    BROKEN_PROMISE = "broken_promise"
+    LOOSENS_WITH_AMOUNT = "loosens_with_amount"
+    CONTRADICTION = "contradiction"
+    DEAD_RULE = "dead_rule"
+    SHADOWED_RULE = "shadowed_rule"
+    GAP = "gap"
+    UNANSWERED = "unanswered"
+    UNREACHABLE_THRESHOLD = "unreachable_threshold"
     UNUSED_TIER = "unused_tier"
+    UNREACHED_LINE = "unreached_line"
+    BOUND_HIT = "bound_hit"
     RULESET_MISSING = "ruleset_missing"
     CURRENCY_WITHOUT_LIMIT = "currency_without_limit"
-    LOOSENS_WITH_AMOUNT = "loosens_with_amount"
-    CONTRADICTORY_RULE = "contradictory_rule"
     NOTHING_ALLOWED = "nothing_allowed"
     DRAFTS_ONLY = "drafts_only"
     UNLIMITED_AUTOMATION = "unlimited_automation"
@@ -31,22 +39,27 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark: its kind, the part of the policy it is about, and a sentence with what to do."""
+    """One remark: its kind, the part of the policy it is about, and a sentence with what to do.
+
+    `rules` and `tiers` are the parts by which a file can be searched for it; `example` is a case that shows it.
+    """
 
     kind: FindingKind
     about: str
     message: str
+    rules: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    example: Example | None = None
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is worth knowing and no fault: a person decides what no rule answers."""
+        return self.kind is FindingKind.UNANSWERED
 
 
 def findings(policy: Policy) -> tuple[Finding, ...]:
-    """All remarks, sorted by kind and part."""
-    found = [
-        *_about_tiers(policy),
-        *_about_rulesets(policy),
-        *_about_limits(policy),
-        *(finding for rule in policy.rules for finding in _about_rule(rule)),
-        *_about_the_whole(policy),
-    ]
+    """All remarks for which no case needs to be tried, sorted by kind and part."""
+    found = [*_about_tiers(policy), *_about_rulesets(policy), *_about_limits(policy), *_about_the_whole(policy)]
     return tuple(sorted(found, key=lambda finding: (finding.kind, finding.about)))
 
 
@@ -56,19 +69,10 @@ def _acting_tiers(policy: Policy) -> list[Tier]:
 
 
 def _about_tiers(policy: Policy) -> Iterator[Finding]:
-    """A tier is in use where a cell names it, or below such a cell as what a larger amount falls to."""
-    tiers = policy.tiers
-    ceilings = [tiers[cell.tier] for cell in policy.autonomy.matrix]
-    highest = max((RANK[tier.mode] for tier in ceilings), default=-1)
-    named = {tier.name for tier in ceilings}
-    for tier in policy.autonomy.tiers:
-        if tier.name not in named and RANK[tier.mode] >= highest:
-            message = "no cell of the matrix reaches this tier: name it in a cell or remove it"
-            yield Finding(FindingKind.UNUSED_TIER, tier.name, message)
     for tier in _acting_tiers(policy):
         if tier.at_most is None:
             message = "money moves without a person and without a bound: add `at_most:`"
-            yield Finding(FindingKind.UNLIMITED_AUTOMATION, tier.name, message)
+            yield Finding(FindingKind.UNLIMITED_AUTOMATION, tier.name, message, tiers=(tier.name,))
 
 
 def _about_rulesets(policy: Policy) -> Iterator[Finding]:
@@ -85,47 +89,6 @@ def _about_limits(policy: Policy) -> Iterator[Finding]:
         if silent:
             message = f"states no amount in {', '.join(silent)}: such refunds always wait for a person"
             yield Finding(FindingKind.CURRENCY_WITHOUT_LIMIT, limit.limit_id, message)
-
-
-def _about_rule(rule: Rule) -> Iterator[Finding]:
-    restricts = rule.effect is not Verdict.ALLOW
-    if _bounded_by_amount(rule.condition, low=not restricts):
-        message = (
-            "stops restricting above an amount, so that a larger refund may be judged more mildly: drop its upper bound"
-            if restricts
-            else "allows from an amount on only, so that a larger refund may be judged more mildly: drop it"
-        )
-        yield Finding(FindingKind.LOOSENS_WITH_AMOUNT, rule.rule_id, message)
-    if _never_true(rule.condition):
-        message = "two of its conditions exclude each other, so it never holds: correct one of them"
-        yield Finding(FindingKind.CONTRADICTORY_RULE, rule.rule_id, message)
-
-
-def _bounded_by_amount(condition: Condition, *, low: bool) -> bool:
-    """Whether the condition can turn true (`low`) or false as the amount of the action grows."""
-    if isinstance(condition, All | Any):
-        return any(_bounded_by_amount(part, low=low) for part in condition.parts)
-    if isinstance(condition, Not):
-        return _bounded_by_amount(condition.part, low=not low)
-    if isinstance(condition, Positive):
-        # Nothing smaller than zero is ever decided, so `above: 0` is no lower bound worth a remark.
-        return condition.fact.name == "action.amount_minor" and not low and not condition.positive
-    if not isinstance(condition, MoneyWithin) or condition.fact.name != "action.amount_minor":
-        return False
-    return any((each.low if low else each.high) is not None for each in condition.intervals.values())
-
-
-def _never_true(condition: Condition) -> bool:
-    """Whether the top level asks for two words at once of one fact."""
-    parts = condition.parts if isinstance(condition, All) else (condition,)
-    allowed: dict[str, frozenset[object]] = {}
-    for part in parts:
-        if isinstance(part, All) and _never_true(part):
-            return True
-        if isinstance(part, Among) and not part.negated:
-            words = frozenset[object](part.values)
-            allowed[part.fact.name] = allowed.get(part.fact.name, words) & words
-    return any(not words for words in allowed.values())
 
 
 def _about_the_whole(policy: Policy) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ from policies.document import Policy
 from policies.errors import Problem
 from policies.explain import leaf_truths, sentence
 from policies.facts import CATALOGUE, Fact, Facts
-from policies.findings import Finding
 from policies.tables import may_hold, tables_of
 from policies.vocabulary import Verdict
 
@@ -69,11 +68,6 @@ def problem_form(problem: Problem) -> dict[str, Plain]:
         "nearest": problem.nearest,
         "hint": problem.hint,
     }
-
-
-def finding_form(finding: Finding, file: str) -> dict[str, Plain]:
-    """A remark as JSON values."""
-    return {"file": file, "kind": finding.kind.value, "about": finding.about, "message": finding.message}
 
 
 def fact_form(fact: Fact) -> dict[str, Plain]:

@@ -7,6 +7,7 @@ from graph.gate import Gate
 from graph.intake.models import Disposition, InboxEvent
 from graph.runtime import Runtime
 from graph.settlement.vendor_events import Hearing, on_refund
+from policies.decision import RunBudget
 from policies.vocabulary import Tool
 
 SOURCE = "stripe"
@@ -23,7 +24,7 @@ async def take_in(runtime: Runtime, tenant_id: str, event_id: str) -> None:
     if event is None or event.disposition != Disposition.PENDING.value or event.object_id is None:
         return
     tenant = runtime.tenant(tenant_id)
-    gate = Gate(runtime, tenant, actor="intake")
+    gate = Gate(runtime, tenant, actor="intake", budget=RunBudget())
     refund_id = event.object_id
     refund = await gate.read(Tool.STRIPE_READ, "refunds.show", refund_id, lambda: tenant.stripe.refund(refund_id))
     hearing = Hearing(tenant_id, runtime.now(), runtime.new_id)

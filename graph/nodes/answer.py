@@ -47,9 +47,8 @@ async def answer(context: StepContext) -> Step:
     evidence = Evidence(
         await context.load("verdicts", Verdicts),
         await context.load("sections", Sections),
-        context.policy.domains,
+        context.policy.domains.links,
         asks,
-        snapshot.requester_email,
     )
     findings = verify(draft, evidence, edited=edited)
     if findings:

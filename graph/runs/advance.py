@@ -8,6 +8,7 @@ the settlement's own rules.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +35,6 @@ from graph.runtime import Runtime
 from graph.settlement.changes import find_effect
 from graph.settlement.performers import performers
 from graph.settlement.send import Sender, send
-from graph.spending import Spending
 from graph.state import RunContext, RunState
 from policies.vocabulary import Reason
 
@@ -158,7 +158,7 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
     try:
         left = await machine.ainvoke(graph_input, config, context=context, durability="sync")
     except (VendorUnavailable, NodeTimeoutError) as error:
-        await wait_for_vendor(advancer.runtime, run, error, used=context.spending.columns, token=token)
+        await wait_for_vendor(advancer.runtime, run, error, token=token)
         return False
     interrupts: tuple[Interrupt, ...] = tuple(left.get("__interrupt__", ()))
     if interrupts:
@@ -174,7 +174,7 @@ async def _context(runtime: Runtime, run: Run, token: int) -> RunContext:
         token=token,
         policy=policy,
         give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None,
-        spending=Spending.of(run, policy.budgets),
+        used=Counter(tool_calls=run.tool_calls),
     )
 
 

@@ -18,6 +18,7 @@ from graph.intake.models import Disposition, InboxEvent
 from graph.intake.recognise import Meaning, Recognised, recognise
 from graph.runs.models import Run, RunState, WaitFor
 from graph.runtime import Runtime
+from policies.decision import RunBudget
 from policies.vocabulary import Tool
 
 
@@ -154,7 +155,7 @@ async def _confirm_messages(runtime: Runtime, incoming: Incoming, sorted_: _Sort
 
 async def _comments(runtime: Runtime, incoming: Incoming) -> tuple[CommentView, ...]:
     tenant = runtime.tenant(incoming.tenant_id)
-    gate = Gate(runtime, tenant, actor="intake")
+    gate = Gate(runtime, tenant, actor="intake", budget=RunBudget())
     ticket_id = int(incoming.ticket_id)
     try:
         return await gate.read(

@@ -12,7 +12,7 @@ from functools import partial
 from policies.analysis.answer import Answer
 from policies.analysis.built_in import Spoken, caps_by_currency, locked, risky, tools, uncapped
 from policies.analysis.diagram import Function, Operation
-from policies.analysis.people import ByAmount, asked_by_amount, asked_by_rules, more_senior
+from policies.analysis.people import ByAmount, Group, asked_by_amount, asked_by_rules, more_senior
 from policies.analysis.space import Space
 from policies.analysis.standing import Ladder, Rung, ladder
 from policies.analysis.truths import Speech, kinds, speech
@@ -90,59 +90,80 @@ def answers_of(policy: Policy, space: Space, *, is_locked: bool = True) -> Answe
 
 
 def _answer(policy: Policy, space: Space, verdict: Function, rung: Function, spoken: Mapping[str, Speech]) -> Function:
-    diagrams, approvals = space.diagrams, policy.approvals
-    money, hands = kinds(space, *MOVES_MONEY), kinds(space, *HUMAN_ONLY)
-    found = diagrams.combine(Operation(_on_rung), verdict, rung)
-    found = diagrams.choose(money, found, diagrams.each(found, _without_hold))
-    found = diagrams.combine(Operation(partial(_with_group, approvals)), found, asked_by_rules(policy, space, spoken))
-    found = diagrams.combine(Operation(partial(_with_amount, approvals)), found, asked_by_amount(policy, space))
-    limits = diagrams.constant(None)
+    """The small parts are joined first, so that the large one, the verdict, is gone through once."""
+    diagrams = space.diagrams
+    frame = diagrams.combine(Operation(_framed), rung, asked_by_amount(policy, space))
+    frame = diagrams.combine(Operation(_with_limits, neutral_right=(None,)), frame, _limits(policy, space))
+    frame = diagrams.choose(kinds(space, *MOVES_MONEY), frame, diagrams.each(frame, _without_hold))
+    frame = diagrams.choose(kinds(space, *HUMAN_ONLY), diagrams.each(frame, _for_hands), frame)
+    asked = diagrams.combine(Operation(_asked), verdict, asked_by_rules(policy, space, spoken))
+    return diagrams.combine(Operation(partial(_answered, policy.approvals)), asked, frame)
+
+
+def _limits(policy: Policy, space: Space) -> Function:
+    """The limits that money of each currency has; None where no money moves."""
+    diagrams = space.diagrams
+    found = diagrams.constant(None)
     for currency, cells in caps_by_currency(policy, space):
-        limits = diagrams.choose(cells, diagrams.constant(tables_of(policy).caps_in(currency)), limits)
-    limits = diagrams.choose(money, limits, diagrams.constant(None))
-    found = diagrams.combine(Operation(_with_limits, neutral_right=(None,)), found, limits)
-    return diagrams.choose(hands, diagrams.each(found, _for_hands), found)
+        found = diagrams.choose(cells, diagrams.constant(tables_of(policy).caps_in(currency)), found)
+    return diagrams.choose(kinds(space, *MOVES_MONEY), found, diagrams.constant(None))
 
 
-def _on_rung(verdict: Hashable, rung: Hashable) -> Answer:
-    assert isinstance(verdict, Verdict)
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a case brings along, whatever the rules say."""
+
+    rung: Rung
+    amount: ByAmount
+    caps: Caps | None = None
+    is_for_hands: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A verdict, and whom the rules ask where a person decides."""
+
+    verdict: Verdict
+    group: Group
+
+
+def _framed(rung: Hashable, amount: Hashable) -> _Frame:
     assert isinstance(rung, Rung)
-    plain = Answer(verdict, rung.mode)
-    if plain.acts:
-        return replace(plain, hold_s=rung.hold_s)
-    return plain if verdict is Verdict.DENY else replace(plain, approvers=rung.approvers)
-
-
-def _without_hold(answer: Hashable) -> Answer:
-    assert isinstance(answer, Answer)
-    return replace(answer, hold_s=0)
-
-
-def _waits(answer: Answer) -> bool:
-    return not answer.acts and answer.verdict is not Verdict.DENY
-
-
-def _with_group(approvals: Approvals, answer: Hashable, group: Hashable) -> Answer:
-    assert isinstance(answer, Answer)
-    assert isinstance(group, tuple)
-    return replace(answer, approvers=more_senior(approvals, answer.approvers, group)) if _waits(answer) else answer
-
-
-def _with_amount(approvals: Approvals, answer: Hashable, amount: Hashable) -> Answer:
-    assert isinstance(answer, Answer)
     assert isinstance(amount, ByAmount)
-    if _waits(answer):
-        group = more_senior(approvals, answer.approvers, amount.roles) or approvals.roles[:1]
-        return replace(answer, approvers=group, four_eyes=amount.four_eyes)
-    return answer if answer.acts else replace(answer, four_eyes=amount.four_eyes)
+    return _Frame(rung, amount)
 
 
-def _with_limits(answer: Hashable, caps: Hashable) -> Answer:
-    assert isinstance(answer, Answer)
+def _with_limits(frame: Hashable, caps: Hashable) -> _Frame:
+    assert isinstance(frame, _Frame)
     assert isinstance(caps, Caps)
-    return replace(answer, limits=caps.always + caps.automatic if answer.acts else caps.always)
+    return replace(frame, caps=caps)
 
 
-def _for_hands(answer: Hashable) -> Answer:
-    assert isinstance(answer, Answer)
-    return replace(answer, approvers=())
+def _without_hold(frame: Hashable) -> _Frame:
+    assert isinstance(frame, _Frame)
+    return replace(frame, rung=replace(frame.rung, hold_s=0))
+
+
+def _for_hands(frame: Hashable) -> _Frame:
+    assert isinstance(frame, _Frame)
+    return replace(frame, is_for_hands=True)
+
+
+def _asked(verdict: Hashable, group: Hashable) -> _Asked:
+    assert isinstance(verdict, Verdict)
+    assert isinstance(group, tuple)
+    return _Asked(verdict, group if verdict is Verdict.NEEDS_APPROVAL else ())
+
+
+def _answered(approvals: Approvals, asked: Hashable, frame: Hashable) -> Answer:
+    """What `policies.evaluate` makes of a verdict on a rung."""
+    assert isinstance(asked, _Asked)
+    assert isinstance(frame, _Frame)
+    rung, amount, caps = frame.rung, frame.amount, frame.caps or Caps((), (), ())
+    plain = Answer(asked.verdict, rung.mode, limits=caps.always)
+    if plain.acts:
+        return replace(plain, hold_s=rung.hold_s, limits=caps.always + caps.automatic)
+    if asked.verdict is Verdict.DENY or frame.is_for_hands:
+        return replace(plain, four_eyes=amount.four_eyes)
+    group = more_senior(approvals, more_senior(approvals, asked.group, rung.approvers), amount.roles)
+    return replace(plain, approvers=group or approvals.roles[:1], four_eyes=amount.four_eyes)

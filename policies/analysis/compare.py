@@ -83,9 +83,8 @@ class Change:
     direction: Direction
 
 
-def _change(old: Approvals, new: Approvals, before: Hashable, after: Hashable) -> Change | None:
-    assert isinstance(before, Effect)
-    assert isinstance(after, Effect)
+def _change(old: Approvals, new: Approvals, first: Hashable, second: Hashable) -> Change | None:
+    before, after = effect_of(first), effect_of(second)
     if before == after:
         return None
     way = compared(before, after, old, new)
@@ -115,7 +114,7 @@ def _compared(
 ) -> Comparison:
     space = Space([before, after], bound=bound)
     diagrams = space.diagrams
-    old, new = (diagrams.each(answers_of(policy, space).answer, effect_of) for policy in (before, after))
+    old, new = (answers_of(policy, space).answer for policy in (before, after))
     changing = Operation(partial(_change, before.approvals, after.approvals), alike=(None,))
     changed = diagrams.choose(space.possible, diagrams.combine(changing, old, new), diagrams.constant(None))
     changes = [value for value in diagrams.values(changed) if isinstance(value, Change)]

@@ -46,6 +46,7 @@ OR: Final = Operation(lambda one, other: one or other, neutral=(False,), absorbi
 WITHOUT: Final = Operation(
     lambda one, other: one and not other, absorbing_left=(False,), neutral_right=(False,), alike=(False,)
 )
+EQUAL: Final = Operation(lambda one, other: one == other, alike=(True,))
 
 
 @dataclass(slots=True)
@@ -87,12 +88,15 @@ class Diagrams:
 
     def node(self, level: int, edges: Sequence[tuple[int, Function]]) -> Function:
         """The function that looks at one axis and goes on as the piece says. The masks cover the axis once."""
-        merged: dict[int, int] = {}
-        for mask, child in edges:
-            merged[child] = merged.get(child, 0) | mask
-        if len(merged) == 1:
-            return next(iter(merged))
-        form = tuple(sorted((mask, child) for child, mask in merged.items()))
+        children = {child for _, child in edges}
+        if len(children) == 1:
+            return edges[0][1]
+        if len(children) < len(edges):
+            merged: dict[int, int] = {}
+            for mask, child in edges:
+                merged[child] = merged.get(child, 0) | mask
+            edges = [(mask, child) for child, mask in merged.items()]
+        form = tuple(sorted(edges))
         found = self._nodes.get((level, form))
         if found is None:
             found = self._nodes[level, form] = self._append(level, form, None)
@@ -161,6 +165,22 @@ class Diagrams:
     def values(self, function: Function) -> set[Hashable]:
         """Every value that the function has somewhere."""
         return {self._value[part] for part in self.reached(function) if self._level[part] == self.bottom}
+
+    def values_in(self, function: Function, masks: Masks) -> set[Hashable]:
+        """Every value that the function has somewhere in a box."""
+        found: set[Hashable] = set()
+        seen = {function}
+        waiting = [function]
+        while waiting:
+            part = waiting.pop()
+            mask_here = masks.get(self._level[part], -1)
+            if self._level[part] == self.bottom:
+                found.add(self._value[part])
+            for mask, child in self._edges[part]:
+                if mask & mask_here and child not in seen:
+                    seen.add(child)
+                    waiting.append(child)
+        return found
 
     def boxes(self, function: Function) -> Iterator[dict[int, int]]:
         """Disjoint boxes that together are where a truth function is true."""
@@ -243,6 +263,10 @@ class Diagrams:
             found = self.combine(AND, found, function)
         return found
 
+    def union(self, one: Function, other: Function) -> Function:
+        """True where one of two is."""
+        return self.combine(OR, one, other)
+
     def either(self, functions: Sequence[Function]) -> Function:
         """True where one of them is. Joined in pairs, so that large ones meet late."""
         waiting = list(functions) or [self.never]
@@ -319,7 +343,7 @@ class Diagrams:
 
     def equal(self, function: Function, value: Hashable) -> Function:
         """True in the cells that have this value."""
-        return self.each(function, lambda other: other == value)
+        return self.combine(EQUAL, function, self.constant(value))
 
     def complement(self, function: Function) -> Function:
         """True where a truth function is false."""
@@ -345,6 +369,27 @@ class Diagrams:
 
         return go(function)
 
+    def simplified(self, function: Function, masks: Masks) -> Function:
+        """A function that is the same inside of the box, and outside whatever makes it small."""
+        results: dict[int, int] = {}
+
+        def go(part: int) -> int:
+            level = self._level[part]
+            if level == self.bottom:
+                return part
+            found = results.get(part)
+            if found is None:
+                self._step()
+                allowed, outside = masks.get(level, self.full[level]), self.full[level]
+                edges = [(mask & allowed, go(child)) for mask, child in self._edges[part] if mask & allowed]
+                outside &= ~allowed
+                largest = max(range(len(edges)), key=lambda place: edges[place][0].bit_count())
+                edges[largest] = (edges[largest][0] | outside, edges[largest][1])
+                found = results[part] = self.node(level, edges)
+            return found
+
+        return go(function)
+
     def somewhere(self, function: Function, levels: frozenset[int]) -> Function:
         """True where a truth function is true for some choice of these axes: what is left of it without them."""
         results: dict[int, int] = {}
@@ -359,6 +404,21 @@ class Diagrams:
                 found = self.either([child for _, child in parts]) if level in levels else self.node(level, parts)
                 results[part] = found
             return found
+
+        return go(function)
+
+    def way_to(self, function: Function, part: Function) -> Function:
+        """True in the cells that lead through a part of the function."""
+        ways: dict[int, int] = {part: self.always}
+
+        def go(here: int) -> int:
+            if here not in ways:
+                self._step()
+                edges = self._edges[here]
+                ways[here] = (
+                    self.node(self._level[here], [(mask, go(child)) for mask, child in edges]) if edges else self.never
+                )
+            return ways[here]
 
         return go(function)
 

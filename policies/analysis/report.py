@@ -1,4 +1,4 @@
-"""Comparisons for people and programs: the JSON and the text of `countersign policy diff`."""
+"""Findings and comparisons for people and programs: the JSON and the text of `policy check` and `policy diff`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from policies.analysis.compare import Comparison, Region, Worked
 from policies.analysis.effect import Effect
 from policies.analysis.examples import Example
+from policies.analysis.places import tier_key
 from policies.analysis.settings import SettingChange
 from policies.analysis.words import effect_text
 from policies.canonical import Plain
 from policies.decision import Decision
 from policies.facts import FactValue
+from policies.findings import Finding
+from policies.language.tree import Place
 
 _SHORT = 12
 
@@ -80,6 +83,41 @@ def _setting_form(setting: SettingChange) -> dict[str, Plain]:
         "after": setting.after,
         "direction": setting.direction.value,
     }
+
+
+def finding_form(finding: Finding, file: str, places: Mapping[str, Place]) -> dict[str, Plain]:
+    """A remark as JSON values, with the place of each rule and tier that it is about."""
+    parts: list[Plain] = [
+        {"rule": rule, "file": places[rule].file, "line": places[rule].line} for rule in finding.rules if rule in places
+    ]
+    place = _place(finding, places)
+    return {
+        "file": file if place is None else place.file,
+        "line": None if place is None else place.line,
+        "kind": finding.kind.value,
+        "about": finding.about,
+        "message": finding.message,
+        "rules": parts,
+        "example": None if finding.example is None else example_form(finding.example),
+    }
+
+
+def finding_text(finding: Finding, file: str, places: Mapping[str, Place]) -> str:
+    """A remark for a reader: file and line, what it is about, what to do, and a case that shows it."""
+    place = _place(finding, places)
+    where = file if place is None else f"{place.file}:{place.line}"
+    others = [f"{rule} at {places[rule].file}:{places[rule].line}" for rule in finding.rules[1:] if rule in places]
+    lines = [f"{where}: {'note: ' if finding.is_note else ''}{finding.kind.value}: {finding.about}: {finding.message}"]
+    lines += [f"  see {', '.join(others)}"] if others else []
+    if finding.example is not None:
+        facts = json.dumps(_facts_form(finding.example.facts))
+        lines.append(f"  for example on {finding.example.now.date()}, facts {facts}")
+    return "\n".join(lines)
+
+
+def _place(finding: Finding, places: Mapping[str, Place]) -> Place | None:
+    keys = [*finding.rules, *(tier_key(tier) for tier in finding.tiers)]
+    return next((places[key] for key in keys if key in places), None)
 
 
 def comparison_text(comparison: Comparison) -> str:

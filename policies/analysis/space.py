@@ -126,11 +126,22 @@ class Axis:
 
 
 class Space:
-    """The axes of some policies, the diagrams over them, and what can occur at all (`possible`)."""
+    """The axes of some policies, the diagrams over them, and what can occur at all (`possible`).
 
-    def __init__(self, policies: Sequence[Policy], *, bound: int = DEFAULT_BOUND) -> None:
+    Pieces that cannot occur (a negative count, more than 100 percent, an action that is not known) are left out, unless
+    `has_impossible` asks for them: `decide` answers them, too.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        *,
+        bound: int = DEFAULT_BOUND,
+        has_impossible: bool = False,
+    ) -> None:
         mentions = mentions_of(policies)
-        self.axes: tuple[Axis, ...] = tuple(_axis(name, mentions) for name in _order(mentions))
+        axes = (_axis(name, mentions) for name in _order(mentions))
+        self.axes: tuple[Axis, ...] = tuple(axis if has_impossible else _possible_part(axis) for axis in axes)
         self.level: Mapping[str, int] = {axis.name: level for level, axis in enumerate(self.axes)}
         self.diagrams = Diagrams([len(axis.pieces) for axis in self.axes], bound=bound)
         self.consistent: Function = self.diagrams.both(self._amounts_agree(), self._currencies_agree())
@@ -138,7 +149,6 @@ class Space:
             self.consistent,
             self.diagrams.box({level: axis.plausible for level, axis in enumerate(self.axes)}),
         )
-        self.all_known: Function = self.diagrams.box({level: axis.known for level, axis in enumerate(self.axes)})
 
     def axis(self, name: str) -> Axis:
         """The axis of a fact."""
@@ -155,6 +165,11 @@ class Space:
     def true(self, name: str) -> Function:
         """True where the fact is known to be so."""
         return self.box_of({name: self.axis(name).words([True])})
+
+    def other_than(self, name: str, *values: object) -> Function:
+        """True where the fact is none of the words, or unknown."""
+        axis = self.axis(name)
+        return self.box_of({name: axis.full & ~axis.words(values)})
 
     def unknown(self, name: str) -> Function:
         """True where the fact is unknown."""
@@ -263,6 +278,16 @@ def _worded(name: str, words: Sequence[FactValue], *, has_others: bool) -> Axis:
 def _spans(starts: Iterable[int]) -> tuple[Piece, ...]:
     ends = [None, *sorted(starts), None]
     return tuple(Span(low, None if after is None else after - 1) for low, after in pairwise(ends))
+
+
+def _possible_part(axis: Axis) -> Axis:
+    """The axis without the pieces that cannot occur, which are its first or its last."""
+    pieces = tuple(piece for place, piece in enumerate(axis.pieces) if axis.plausible >> place & 1)
+    starts = axis.starts
+    if starts is not None:
+        lows = [piece.low for piece in pieces if isinstance(piece, Span)]
+        starts = tuple(low for low in lows[1:] if low is not None)
+    return Axis(axis.name, pieces, axis.places, starts, (1 << len(pieces)) - 1)
 
 
 def _is_plausible(piece: Piece, name: str, unit: str) -> bool:

@@ -54,6 +54,12 @@ def line(space: Space, cell: Cell) -> Function:
     return space.diagrams.both(space.box_of(masks), days(space, cell.window))
 
 
+def line_text(cell: Cell) -> str:
+    """The places that a line of the matrix names."""
+    places = [str(part) for part in (cell.intent, cell.segment, cell.action, cell.brand) if part is not None]
+    return " x ".join(places) or "*"
+
+
 def line_rank(policy: Policy, cell: Cell) -> tuple[int, int, str]:
     """Smaller wins: the more specific line, then the more restrictive one."""
     return (-specificity(cell), RANK[policy.tiers[cell.tier].mode], cell.tier)
