@@ -59,6 +59,7 @@ _STRIPE_EVENTS: Final = text(
     """
     SELECT event_id FROM inbox_event
      WHERE tenant_id = :tenant_id AND disposition = 'pending' AND source = 'stripe' AND received_at <= :overdue
+       AND (look_again_at IS NULL OR look_again_at <= :now)
      LIMIT 200
     """,
 )

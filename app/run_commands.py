@@ -1,6 +1,7 @@
-"""`countersign runs list|show|export`: what became of tickets, one run as a story, and its events.
+"""`countersign runs list|show|export|stop`: what became of tickets, one run as a story, its events; and stopping it.
 
-Nothing is changed. Personal data is shown as the run saw it, redacted; what was sealed for an erased person is not.
+Only `stop` changes anything, and only what is still held. Personal data is shown as the run saw it, redacted; what was
+sealed for an erased person is not.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.ambient import vault_of
+from app.ambient import new_id, vault_of
 from app.commanding import Commanding
 from app.errors import UsageError
 from app.event_lines import event_lines
 from app.problems import nearest
 from app.run_story import Story, find_run, read_story
 from app.run_words import run_form, run_line, story_form, story_lines
-from app.terminal import commanding_of, say, say_json
+from app.terminal import commanding_of, operator, say, say_json
 from app.web.reading import read_runs
 from graph.runs.models import Run
+from graph.settlement.stop import stop_run
 from policies.vocabulary import Outcome
 
 Name = Annotated[str, typer.Argument(metavar="RUN_OR_TICKET", help="A run's id, or a ticket's: its newest run.")]
@@ -87,6 +89,42 @@ def export_command(ctx: typer.Context, name: Name) -> None:
                 typer.echo(line)
 
     commanding.run(work())
+
+
+@app.command("stop")
+def stop_command(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for whoever takes the ticket over.")],
+    as_json: Json = False,
+) -> None:
+    """Stop what a run holds back before it is sent; the ticket goes to a person. Exit status 1 where it is too late."""
+    commanding = commanding_of(ctx)
+
+    async def work() -> tuple[str, list[str]]:
+        async with commanding.tenant_session() as session:
+            run_id = await _named(session, commanding, name)
+            stopped = await stop_run(
+                session,
+                commanding.tenant_id,
+                run_id,
+                reason="person",
+                detail=reason,
+                actor=operator(),
+                now=commanding.now(),
+                new_id=new_id,
+            )
+            return run_id, stopped
+
+    run_id, stopped = commanding.run(work())
+    if as_json:
+        say_json({"run_id": run_id, "stopped": stopped})
+    elif stopped:
+        say([f"stopped {len(stopped)} of run {run_id} before anything was sent: {', '.join(stopped)}"])
+    else:
+        say([f"nothing of run {run_id} is held: `countersign runs show {run_id}` says how it stands"])
+    raise typer.Exit(0 if stopped else 1)
 
 
 async def _named(session: AsyncSession, commanding: Commanding, name: str) -> str:

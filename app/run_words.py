@@ -14,7 +14,7 @@ from graph.settlement.models import Approval, Effect
 from policies.money import Money
 
 STATES: Final[Mapping[str, str]] = {
-    "held": "reserved, waits until it is due",
+    "held": "reserved, can be stopped until it is sent",
     "sending": "on its way",
     "unknown": "sent, and whether it happened is being found out",
     "settled": "done and confirmed",
@@ -180,7 +180,8 @@ def _effect_lines(story: Story) -> Iterator[str]:
         of = f" of {money}" if money else ""
         where = f" as {effect.vendor_object}" if effect.vendor_object else ""
         why = f" ({words(effect.reason)})" if effect.reason else ""
-        yield f"  {words(effect.kind)}{of}: {STATES.get(effect.state, effect.state)}{where}{why}"
+        until = f" at {_moment(effect.due_at)}" if effect.state == "held" else ""
+        yield f"  {words(effect.kind)}{of}: {STATES.get(effect.state, effect.state)}{until}{where}{why}"
 
 
 def _person_lines(approval: Approval | None) -> Iterator[str]:

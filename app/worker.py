@@ -24,6 +24,7 @@ from app.errors import DatabaseError
 from app.lookout import look_out
 from app.settings import Settings
 from connectors.errors import ConnectorError
+from graph.intake.parking import stripe_failed
 from graph.intake.stripe_events import take_in
 from graph.queue import EFFECT, STRIPE, TICKET, enqueue_tickets, read_payload
 from graph.runs.advance import Advanced, Advancer, advance, after_effect
@@ -116,6 +117,8 @@ class Worker:
     async def _record(self, tenant_id: str, object_id: str, entrypoint: str, error: Exception) -> None:
         if entrypoint == TICKET:
             await failed(self.advancer.runtime, tenant_id, object_id, error)
+        elif entrypoint == STRIPE:
+            await stripe_failed(self.advancer.runtime, tenant_id, object_id, error)
 
     async def _ticket(self, tenant_id: str, ticket_id: str) -> None:
         if await advance(self.advancer, tenant_id, ticket_id) is Advanced.BUSY:

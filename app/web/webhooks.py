@@ -187,7 +187,7 @@ def _parked(source: str, raw: bytes, error: WireError) -> Arrival:
 async def _store(door: Door, tenant_id: str, arrival: Arrival) -> Response:
     try:
         async with door.sessions(tenant_id) as session:
-            received = await receive(session, tenant_id, arrival, now=door.now())
+            received = await receive(session, tenant_id, arrival, now=door.now(), new_id=door.new_id)
             if arrival.disposition is Disposition.PENDING:
                 # A repeated delivery wakes the ticket again, too: its first job may have been lost.
                 if arrival.ticket_id is not None:

@@ -13,7 +13,7 @@ import json
 from datetime import datetime
 from typing import Final
 
-from connectors.errors import ConfigurationError, SignatureError
+from connectors.errors import ConfigurationError, SignatureError, WireError
 from connectors.stripe.events import StripeEvent, parse
 
 TOLERANCE_S: Final = 300
@@ -43,9 +43,8 @@ def verify(
 
     Raises:
         ConfigurationError: there is no secret to check against.
-        SignatureError: the header is missing or malformed, no signature fits, the time is too far off, or the signed
-            body is no event.
-        WireError: the event is genuine and of a kind we use, and its object cannot be read.
+        SignatureError: the header is missing or malformed, no signature fits, or the time is too far off.
+        WireError: the body is genuine, and it is no event, or its object is of a kind we use and cannot be read.
     """
     if not secrets or not all(secrets):
         raise ConfigurationError("no stripe webhook secret is configured: copy it from the webhook endpoint")
@@ -58,9 +57,9 @@ def verify(
     try:
         envelope = json.loads(raw.decode("utf-8"))
     except ValueError as error:
-        raise SignatureError("the signed stripe body is not JSON: point the endpoint at snapshot events") from error
+        raise WireError("the signed stripe body is not JSON: point the endpoint at snapshot events") from error
     if not isinstance(envelope, dict) or envelope.get("object") != "event":
-        raise SignatureError("the signed stripe body is no event: point the endpoint at snapshot events")
+        raise WireError("the signed stripe body is no event: point the endpoint at snapshot events")
     return parse(envelope)
 
 

@@ -161,7 +161,7 @@ class Bench:
             source="sweeper", event_id=f"bench:{self.made}", kind=SWEPT, ticket_id=ticket_id, occurred_at=now
         )
         async with self.database.tenant(TENANT) as session:
-            await receive(session, TENANT, arrival, now=now)
+            await receive(session, TENANT, arrival, now=now, new_id=self.advancer.runtime.new_id)
         return ticket_id
 
     async def _standing(self, ticket_id: str) -> tuple[str, str | None]:

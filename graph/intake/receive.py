@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,9 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.stripe.events import EventKind as StripeKind
 from connectors.stripe.events import StripeEvent
-from connectors.stripe.wire import RefundView
+from connectors.stripe.wire import DisputeView, EarlyFraudWarningView, RefundView
 from connectors.zendesk.events import OtherEvent, TicketEvent
+from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition
+
+_WARNINGS = frozenset({StripeKind.DISPUTE_CREATED, StripeKind.EARLY_FRAUD_WARNING_CREATED})
+"""Events about a charge that stop what is held on it."""
 
 
 class Received(StrEnum):
@@ -74,22 +78,33 @@ def zendesk_arrival(event: TicketEvent | OtherEvent) -> Arrival:
 
 
 def stripe_arrival(event: StripeEvent) -> Arrival:
-    """A Stripe event for the inbox. A refund's is worked on; others are recorded: facts are read when needed."""
-    is_refund = isinstance(event.subject, RefundView)
+    """A Stripe event for the inbox. What moves or stops money is worked on, the rest recorded: facts are read anew."""
+    subject = event.subject
+    object_id: str | None = None
+    if isinstance(subject, RefundView):
+        object_id = subject.refund_id
+    elif isinstance(subject, DisputeView | EarlyFraudWarningView) and event.kind in _WARNINGS:
+        object_id = subject.charge_id
+    is_worked_on = object_id is not None
     return Arrival(
         source="stripe",
         event_id=event.event_id,
         kind=event.type,
-        object_id=event.subject.refund_id if isinstance(event.subject, RefundView) else None,
+        object_id=object_id,
         occurred_at=event.created_at,
         details={"is_live": event.is_live, "known": event.kind is not StripeKind.OTHER},
-        disposition=Disposition.PENDING if is_refund else Disposition.IGNORED,
-        reason=None if is_refund else "read_when_needed",
+        disposition=Disposition.PENDING if is_worked_on else Disposition.IGNORED,
+        reason=None if is_worked_on else "read_when_needed",
     )
 
 
-async def receive(session: AsyncSession, tenant_id: str, arrival: Arrival, *, now: datetime) -> Received:
-    """Store an event in the session's transaction; a repeated one only counts its delivery."""
+async def receive(
+    session: AsyncSession, tenant_id: str, arrival: Arrival, *, now: datetime, new_id: Callable[[str], str]
+) -> Received:
+    """Store an event in the session's transaction; a repeated one only counts its delivery.
+
+    One that arrives parked is told to the log, which must be the last that the transaction writes.
+    """
     values = {
         "tenant_id": tenant_id,
         "source": arrival.source,
@@ -104,7 +119,28 @@ async def receive(session: AsyncSession, tenant_id: str, arrival: Arrival, *, no
         "reason": arrival.reason,
     }
     deliveries: int = (await session.execute(_STORE, values)).scalar_one()
-    return Received.STORED if deliveries == 1 else Received.DUPLICATE
+    if deliveries > 1:
+        return Received.DUPLICATE
+    if arrival.disposition is Disposition.PARKED:
+        reason = arrival.reason or "unreadable"
+        event = parked_event(arrival.source, arrival.event_id, arrival.kind, reason, now=now, new_id=new_id)
+        await append_all(session, tenant_id, [event])
+    return Received.STORED
+
+
+def parked_event(
+    source: str,
+    event_id: str,
+    kind: str,
+    reason: str,
+    *,
+    now: datetime,
+    new_id: Callable[[str], str],
+    ticket_id: str | None = None,
+) -> NewEvent:
+    """What the log says about an event that is left to a person."""
+    body = {"source": source, "event": event_id, "event_kind": kind, "reason": reason}
+    return NewEvent(event_id=new_id("evt"), at=now, kind="event.parked", actor="intake", ticket_id=ticket_id, body=body)
 
 
 _STORE = text(

@@ -18,6 +18,7 @@ class Meaning(StrEnum):
 
     CUSTOMER_MESSAGE = "customer_message"  # somebody may have written: read the ticket
     STAFF_MESSAGE = "staff_message"  # an agent wrote: a run that waits may have to step back
+    TICKET_CHANGED = "ticket_changed"  # somebody else changed it: what waits rests on an older version
     TICKET_GONE = "ticket_gone"
     NOTHING = "nothing"
 
@@ -31,6 +32,17 @@ class Recognised:
 
 
 _GONE = frozenset({EventKind.SOFT_DELETED, EventKind.PERMANENTLY_DELETED, EventKind.MARKED_AS_SPAM, EventKind.MERGED})
+_CHANGES = frozenset(
+    kind.value
+    for kind in (
+        EventKind.STATUS_CHANGED,
+        EventKind.TAGS_CHANGED,
+        EventKind.CUSTOM_FIELD_CHANGED,
+        EventKind.ASSIGNEE_CHANGED,
+        EventKind.GROUP_CHANGED,
+        EventKind.REQUESTER_CHANGED,
+    )
+)
 SWEPT = "swept"
 
 
@@ -58,6 +70,8 @@ def recognise(  # noqa: PLR0911 - one return for each meaning
         return Recognised(Meaning.CUSTOMER_MESSAGE)
     if event.kind in {EventKind.COMMENT_ADDED.value, EventKind.TRIGGERED.value}:
         return _comment(event, last_comment_id)
+    if event.kind in _CHANGES:
+        return Recognised(Meaning.TICKET_CHANGED, "no_new_message")
     return Recognised(Meaning.NOTHING, "no_new_message")
 
 

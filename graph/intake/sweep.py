@@ -71,10 +71,14 @@ async def _take_in(session: AsyncSession, runtime: Runtime, tenant_id: str, tick
         known = {"tenant_id": tenant_id, "ticket_id": ticket_id, "changed_at": ticket.updated_at}
         if (await session.execute(_KNOWN, known)).scalar_one_or_none() is not None:
             continue
-        if await receive(session, tenant_id, _arrival(ticket), now=runtime.now()) is Received.STORED:
+        if await _receive(session, runtime, tenant_id, ticket) is Received.STORED:
             lost.append(ticket_id)
     await enqueue_tickets(session, tenant_id, lost)
     return len(lost)
+
+
+async def _receive(session: AsyncSession, runtime: Runtime, tenant_id: str, ticket: TicketView) -> Received:
+    return await receive(session, tenant_id, _arrival(ticket), now=runtime.now(), new_id=runtime.new_id)
 
 
 def _arrival(ticket: TicketView) -> Arrival:

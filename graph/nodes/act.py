@@ -208,6 +208,7 @@ def _request(context: StepContext, one: Decided, dossier: Dossier, snapshot: Sna
         credential=context.tenant.credentials.get("stripe"),
         limits=decision.limits if is_refund else (),
         hold_s=decision.hold_s if alone else 0,
+        ticket_stamp=snapshot.updated_stamp,
     )
 
 
@@ -219,6 +220,7 @@ def _charge_facts(charge: ChargeView, dossier: Dossier) -> ChargeFacts:
         captured_minor=charge.captured_amount.minor,
         refunded_minor=charge.refunded.minor,
         read_at=dossier.read_at,
+        is_disputed=charge.is_disputed,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from connectors.errors import VendorRefused
 from connectors.zendesk.wire import CommentView, TicketView, UserView
 from graph.errors import TicketGone
@@ -18,7 +20,7 @@ MAX_CHARACTERS = 100_000
 GONE = frozenset({404, 410})
 
 
-async def intake(context: StepContext) -> Step:
+async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return for each reason why it is not ours
     """Ticket → snapshot, or the reason why there is nothing to do."""
     ticket = await _ticket(context)
     zendesk = context.tenant.zendesk
@@ -47,9 +49,20 @@ async def intake(context: StepContext) -> Step:
     if requester.is_suspended:
         return end(Outcome.IGNORED, Reason.SUSPECTED_ABUSE, note="the requester is suspended in Zendesk")
     newest = theirs[-1]
+    if await _was_answered(context, public, newest):
+        return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
     if not newest.body.strip() and not ticket.subject.strip():
         return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="the message is empty")
     return _snapshot(context, ticket, requester, public, newest)
+
+
+async def _was_answered(context: StepContext, public: list[CommentView], newest: CommentView) -> bool:
+    """Whether, since this run began, somebody else wrote to the customer after their newest message."""
+    later = [one for one in public if one.comment_id > newest.comment_id and one.author_id != newest.author_id]
+    if not later or not context.state.get("cycle", 0):
+        return False
+    bot_user_id = await asyncio.to_thread(lambda: context.tenant.zendesk.bot_user_id)
+    return any(one.author_id != bot_user_id for one in later)
 
 
 async def _ticket(context: StepContext) -> TicketView:

@@ -67,8 +67,10 @@ def _stopped(effect: Effect) -> Step:
     match effect.reason:
         case "switched_off":
             return hand_off(Reason.KILL_SWITCH, note=effect.detail)
-        case "charge_changed" | "new_message":
-            return Step("intake")
+        case "charge_changed" | "ticket_changed" | "new_message":
+            return Step("intake", body={"stopped": effect.reason})
+        case "unreadable":
+            return hand_off(Reason.TOOL_ERROR, note=effect.detail)
         case _:
             return hand_off(Reason.HUMAN_TOOK_OVER, note=effect.detail)
 

@@ -26,15 +26,16 @@ from graph.build import RECURSION_LIMIT
 from graph.errors import LeaseLost
 from graph.rulebook import load_policy
 from graph.runs import leases
-from graph.runs.inbox import look
+from graph.runs.inbox import look, take_up
 from graph.runs.models import Run, WaitFor
 from graph.runs.models import RunState as RowState
 from graph.runs.signals import signal_for
 from graph.runs.standing import begin, due_of_run, end_unreachable, wait_for_vendor, waiting, wake
 from graph.runtime import Runtime
 from graph.settlement.changes import find_effect
+from graph.settlement.models import EffectState
 from graph.settlement.performers import performers
-from graph.settlement.send import Sender, send
+from graph.settlement.send import Sender, recheck, send
 from graph.state import RunContext, RunState
 from policies.vocabulary import Reason
 
@@ -136,6 +137,9 @@ async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) 
         if run.wait_until is not None and runtime.now() < run.wait_until:
             return False
         return await _drive(advancer, run, token)
+    if incoming.changes:
+        await _recheck_held(advancer, run)
+        await take_up(runtime, run, incoming.changes, "ticket_changed")
     await _send_due(advancer, run)
     signal = await signal_for(runtime, run, incoming)
     if signal is not None:
@@ -200,6 +204,15 @@ async def _send_due(advancer: Advancer, run: Run) -> None:
     """Send this run's effects whose time has come; the rest waits for the worker's look-out."""
     for effect_id in await due_of_run(advancer.runtime, run):
         await send(advancer.sender(run.tenant_id), run.tenant_id, effect_id)
+
+
+async def _recheck_held(advancer: Advancer, run: Run) -> None:
+    """Somebody changed the ticket: stop what is held and rests on an older version of it."""
+    async with advancer.runtime.sessions(run.tenant_id) as session:
+        effects = [await find_effect(session, run.tenant_id, effect_id) for effect_id in run.waits_on]
+    for effect in effects:
+        if effect is not None and effect.state == EffectState.HELD.value:
+            await recheck(advancer.sender(run.tenant_id), effect)
 
 
 async def after_effect(runtime: Runtime, tenant_id: str, effect_id: str) -> str | None:

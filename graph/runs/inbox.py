@@ -33,6 +33,7 @@ class Incoming:
     messages: tuple[InboxEvent, ...] = ()
     staff: tuple[InboxEvent, ...] = ()
     gone: tuple[InboxEvent, ...] = ()
+    changes: tuple[InboxEvent, ...] = ()
     has_history: bool = False
 
     @property
@@ -51,6 +52,7 @@ class _Sorted:
     messages: list[InboxEvent] = field(default_factory=list)
     staff: list[InboxEvent] = field(default_factory=list)
     gone: list[InboxEvent] = field(default_factory=list)
+    changes: list[InboxEvent] = field(default_factory=list)
     nothing: list[tuple[InboxEvent, str]] = field(default_factory=list)
 
 
@@ -85,12 +87,18 @@ async def look(runtime: Runtime, tenant_id: str, ticket_id: str) -> Incoming:
         tuple(sorted_.messages),
         tuple(sorted_.staff),
         tuple(sorted_.gone),
+        tuple(sorted_.changes),
         has_history=incoming.has_history,
     )
 
 
 def _is_at_work(run: Run) -> bool:
     return run.state == RunState.RUNNING.value or run.wait_for == WaitFor.VENDOR.value
+
+
+def _holds_money(run: Run | None) -> bool:
+    """Whether the run may have something held that a change of its ticket stops."""
+    return run is not None and run.wait_for == WaitFor.SETTLEMENT.value
 
 
 async def _newest_runs(session: AsyncSession, tenant_id: str, ticket_id: str) -> Sequence[Run]:
@@ -129,6 +137,10 @@ async def _sort(runtime: Runtime, incoming: Incoming, events: Sequence[InboxEven
                 sorted_.staff.append(event)
             case Meaning.TICKET_GONE:
                 sorted_.gone.append(event)
+            case Meaning.TICKET_CHANGED if _holds_money(incoming.run):
+                sorted_.changes.append(event)
+            case Meaning.TICKET_CHANGED:
+                sorted_.nothing.append((event, found.reason or "nothing"))
             case Meaning.NOTHING:
                 sorted_.nothing.append((event, found.reason or "nothing"))
     return sorted_
@@ -147,10 +159,20 @@ async def _confirm_messages(runtime: Runtime, incoming: Incoming, sorted_: _Sort
         sorted_.messages = []
         return
     requester = comments[0].author_id if comments else None
-    newest = [one for one in comments if one.public and one.author_id == requester]
-    if not newest or newest[-1].comment_id <= incoming.last_comment_id:
-        sorted_.nothing += [(event, "nothing_new") for event in sorted_.messages]
-        sorted_.messages = []
+    if any(_is_new(one, incoming) and one.author_id == requester for one in comments):
+        return
+    hints, sorted_.messages = sorted_.messages, []
+    bot_user_id = await asyncio.to_thread(lambda: runtime.tenant(incoming.tenant_id).zendesk.bot_user_id)
+    if any(_is_new(one, incoming) and one.author_id != bot_user_id for one in comments):
+        sorted_.staff += hints
+    elif _holds_money(incoming.run):
+        sorted_.changes += hints
+    else:
+        sorted_.nothing += [(event, "nothing_new") for event in hints]
+
+
+def _is_new(comment: CommentView, incoming: Incoming) -> bool:
+    return comment.public and comment.comment_id > incoming.last_comment_id
 
 
 async def _comments(runtime: Runtime, incoming: Incoming) -> tuple[CommentView, ...]:
@@ -205,6 +227,13 @@ async def _record(runtime: Runtime, tenant_id: str, nothing: Sequence[tuple[Inbo
                 for event, reason in nothing
             ],
         )
+
+
+async def take_up(runtime: Runtime, run: Run, events: Sequence[InboxEvent], reason: str) -> None:
+    """Record events that the run has taken note of."""
+    async with runtime.sessions(run.tenant_id) as session:
+        for event in events:
+            await dispose(session, event, Disposition.ACCEPTED, reason=reason, run_id=run.run_id)
 
 
 async def dispose(

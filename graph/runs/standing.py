@@ -11,21 +11,20 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from connectors.errors import AccessDenied, Throttled, VendorUnavailable
+from connectors.errors import Throttled
 from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition, InboxEvent
+from graph.intake.parking import count_failure
 from graph.rulebook import load_policy, published_hash
 from graph.runs import leases
 from graph.runs.inbox import Incoming, dispose
 from graph.runs.models import Run, RunState, WaitFor
 from graph.runtime import Runtime
+from graph.settlement.approvals import make_stale
 from graph.settlement.models import Approval
 from policies.vocabulary import Outcome, Reason
 
 LONGEST_BACKOFF_S: Final = 60.0
-LONGEST_PAUSE_S: Final = 60.0
-MAX_ATTEMPTS: Final = 8
-"""Attempts after which an event that no run can be started for is parked."""
 
 
 async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
@@ -91,6 +90,19 @@ async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incomin
         row.updated_at = runtime.now()
         for event in incoming.events if overtaken else ():
             await dispose(session, event, Disposition.ACCEPTED, run_id=run.run_id)
+        await session.flush()
+        if overtaken and row.wait_for == WaitFor.REVIEW.value:
+            # Nobody must be asked, or be believed, about an answer to a message that is no longer the newest.
+            for approval_id in row.waits_on:
+                await make_stale(
+                    session,
+                    approval_id,
+                    tenant_id=run.tenant_id,
+                    reason=str(signal["kind"]),
+                    actor="intake",
+                    now=runtime.now(),
+                    new_id=runtime.new_id,
+                )
         await _tell(session, runtime, row, "run.woken", signal)
 
 
@@ -129,21 +141,15 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
         if run is not None:
             await _hold_up(session, runtime, run, error)
             return
-        mends = isinstance(error, VendorUnavailable | AccessDenied)
-        waiting_events = await session.execute(
+        pending = await session.execute(
             select(InboxEvent).where(
                 col(InboxEvent.tenant_id) == tenant_id,
                 col(InboxEvent.ticket_id) == ticket_id,
                 col(InboxEvent.disposition) == Disposition.PENDING.value,
             ),
         )
-        for event in waiting_events.scalars():
-            event.attempts += 1
-            event.reason = type(error).__name__
-            pause_s = min(2.0**event.attempts, LONGEST_PAUSE_S)
-            event.look_again_at = runtime.now() + timedelta(seconds=pause_s)
-            if event.attempts >= MAX_ATTEMPTS and not mends:
-                event.disposition = Disposition.PARKED.value
+        events = pending.scalars().all()
+        await count_failure(session, events, error, now=runtime.now(), new_id=runtime.new_id)
 
 
 async def end_unreachable(runtime: Runtime, run: Run, *, token: int) -> None:

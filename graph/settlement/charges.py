@@ -67,11 +67,7 @@ async def bring_up_to_date(
     The caller must append the returned events, of the held effects that were stopped, at the end of its transaction.
     """
     misfits = [effect for charge in charges for effect in await _misfits(session, tenant_id, charge)]
-    change = Change(EffectState.STOPPED, reason="charge_changed", detail="somebody refunded the charge meanwhile")
-    events = [
-        await change_without_event(session, effect, change, now=now, actor="settlement", new_id=new_id)
-        for effect in misfits
-    ]
+    events = await _stop(session, misfits, "somebody refunded the charge meanwhile", now=now, new_id=new_id)
     for charge in charges:
         await ledger.write_charge(
             session,
@@ -81,7 +77,57 @@ async def bring_up_to_date(
             refunded_minor=charge.refunded_minor,
             refreshed_at=charge.refreshed_at,
         )
+    return events
+
+
+async def stop_held_on(
+    session: AsyncSession,
+    tenant_id: str,
+    charge_id: str,
+    *,
+    since: datetime,
+    detail: str,
+    now: datetime,
+    new_id: Callable[[str], str],
+) -> list[NewEvent]:
+    """Stop the refunds of a locked charge that are held and were reserved before `since`, when it was changed.
+
+    The caller must append the returned events at the end of its transaction.
+    """
+    held = [effect for effect in await _held_on(session, tenant_id, charge_id) if effect.created_at < since]
+    return await _stop(session, held, detail, now=now, new_id=new_id)
+
+
+async def _stop(
+    session: AsyncSession,
+    effects: Sequence[Effect],
+    detail: str,
+    *,
+    now: datetime,
+    new_id: Callable[[str], str],
+) -> list[NewEvent]:
+    change = Change(EffectState.STOPPED, reason="charge_changed", detail=detail)
+    events = [
+        await change_without_event(session, effect, change, now=now, actor="settlement", new_id=new_id)
+        for effect in effects
+    ]
     return [event for event in events if event is not None]
+
+
+async def _held_on(session: AsyncSession, tenant_id: str, charge_id: str) -> Sequence[Effect]:
+    """The held refunds of a charge, newest first."""
+    query = (
+        select(Effect)
+        .where(
+            col(Effect.tenant_id) == tenant_id,
+            col(Effect.charge_id) == charge_id,
+            col(Effect.kind) == "refund",
+            col(Effect.state) == EffectState.HELD.value,
+        )
+        .order_by(col(Effect.created_at).desc(), col(Effect.effect_id).desc())
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(query)).scalars().all()
 
 
 async def _misfits(session: AsyncSession, tenant_id: str, charge: Charge) -> list[Effect]:
@@ -89,19 +135,8 @@ async def _misfits(session: AsyncSession, tenant_id: str, charge: Charge) -> lis
     excess = charge.refunded_minor + charge.reserved_minor - charge.captured_minor
     if excess <= 0:
         return []
-    query = (
-        select(Effect)
-        .where(
-            col(Effect.tenant_id) == tenant_id,
-            col(Effect.charge_id) == charge.charge_id,
-            col(Effect.kind) == "refund",
-            col(Effect.state) == EffectState.HELD.value,
-        )
-        .order_by(col(Effect.created_at).desc(), col(Effect.effect_id).desc())
-        .execution_options(populate_existing=True)
-    )
     misfits: list[Effect] = []
-    for effect in (await session.execute(query)).scalars():
+    for effect in await _held_on(session, tenant_id, charge.charge_id):
         if excess > 0:
             misfits.append(effect)
             excess -= effect.amount_minor or 0

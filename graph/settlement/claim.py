@@ -32,6 +32,10 @@ CLOCK_SLACK: Final = timedelta(minutes=1)
 """How far the clocks of two machines may differ before an earlier time counts as a clock gone backwards."""
 
 
+FRESH_FOR: Final = timedelta(seconds=5)
+"""How long after its reservation the facts of an effect count as those of this moment."""
+
+
 class Work(Enum):
     """What the holder of a claim is to do."""
 
@@ -60,6 +64,13 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """It was held so long that what it rests on must be looked at anew before it is claimed."""
+
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """It may have been sent, and its body was erased: nobody can tell by asking."""
 
@@ -74,10 +85,10 @@ class NotOurs:
     state: EffectState
 
 
-Claim = Claimed | Withdrawn | Unreadable | NotOurs
+Claim = Claimed | Withdrawn | Waited | Unreadable | NotOurs
 
 
-async def claim(
+async def claim(  # noqa: PLR0913 - what a claim depends on, all named
     session: AsyncSession,
     tenant_id: str,
     effect_id: str,
@@ -87,10 +98,12 @@ async def claim(
     looks_first: frozenset[EffectKind],
     new_id: Callable[[str], str],
     vault: Vault,
+    is_rechecked: bool = False,
 ) -> Claim:
     """Take the effect, in the session's transaction, which must be committed before anything is sent.
 
-    The lease counts in database time, so that a changed business clock cannot break it.
+    `is_rechecked` says that what it rests on was looked at a moment ago. The lease counts in database time, so that a
+    changed business clock cannot break it.
 
     Raises:
         MissingRow: no such effect in this tenant.
@@ -102,6 +115,8 @@ async def claim(
     barrier = await _barrier(session, effect)
     if is_held and barrier is not None:
         return barrier
+    if is_held and not is_rechecked and now - effect.created_at > FRESH_FOR:
+        return Waited(effect)
     fence = effect.fence + 1
     try:
         body = await _body(session, effect, vault)
@@ -128,7 +143,7 @@ async def claim(
             tenant_id,
             [event_of(effect, "effect.sending", now=now, actor="settlement", new_id=new_id, body={"fence": fence})],
         )
-    return Claimed(effect, _sendable(effect, body), fence, work)
+    return Claimed(effect, sendable_of(effect, body), fence, work)
 
 
 def _work(effect: Effect, now: datetime, *, is_barred: bool, looks_first: bool) -> Work:
@@ -208,7 +223,8 @@ async def _body(session: AsyncSession, effect: Effect, vault: Vault) -> str:
     return opened.decode()
 
 
-def _sendable(effect: Effect, body: str) -> Sendable:
+def sendable_of(effect: Effect, body: str) -> Sendable:
+    """An effect as a post needs it."""
     return Sendable(
         effect_id=effect.effect_id,
         kind=EffectKind(effect.kind),
@@ -216,4 +232,5 @@ def _sendable(effect: Effect, body: str) -> Sendable:
         charge_id=effect.charge_id,
         idempotency_key=effect.idempotency_key,
         body=body,
+        has_ticket_stamp=effect.ticket_stamp is not None,
     )

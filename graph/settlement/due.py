@@ -22,18 +22,3 @@ async def due_effects(session: AsyncSession, tenant_id: str, *, now: datetime, l
         {"tenant_id": tenant_id, "now": now, "limit": limit},
     )
     return list(found.scalars())
-
-
-async def next_due_at(session: AsyncSession, tenant_id: str) -> datetime | None:
-    """When the next effect is due, so that a worker can sleep until then; None where nothing waits."""
-    found = await session.execute(
-        text(
-            """
-            SELECT min(due_at) FROM effect
-            WHERE tenant_id = :tenant_id AND state IN ('held', 'sending', 'unknown')
-            """,
-        ),
-        {"tenant_id": tenant_id},
-    )
-    due_at: datetime | None = found.scalar_one()
-    return due_at

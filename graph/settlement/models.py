@@ -78,6 +78,8 @@ class Effect(TenantRow, table=True):
     approval_id: str | None = None
     policy_hash: str | None = None
     decision_digest: str | None = None
+    ticket_stamp: str | None = None  # the ticket's version that it was decided on
+    charge_disputed: bool | None = None  # whether the charge was disputed then
     actor: str
     credential: str | None = None
     created_at: datetime = utc_field()

@@ -34,6 +34,7 @@ class Sendable:
     charge_id: str | None
     idempotency_key: str
     body: str
+    has_ticket_stamp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,26 @@ class VendorAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Performer:
-    """Both are blocking and run in a thread, outside any transaction.
+class Present:
+    """What an effect rests on, as it is now; None where that does not matter to it."""
 
-    `find` returns None only where a complete look found nothing; it raises a `ConnectorError` where it cannot tell.
-    `looks_first` is true where a second post with the same key would be a second effect.
+    ticket_stamp: str | None = None
+    refunded_minor: int | None = None
+    is_disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """All are blocking and run in a thread, outside any transaction.
+
+    `find` returns None only where a complete look found nothing; it raises a `ConnectorError` where it cannot tell, and
+    so does `present`. `looks_first` is true where a second post with the same key would be a second effect.
     """
 
     post: Callable[[Sendable], WriteOutcome[VendorAnswer]]
     find: Callable[[Sendable], VendorAnswer | None]
     looks_first: bool = False
+    present: Callable[[Sendable], Present] | None = None
 
 
 Performers = Mapping[EffectKind, Performer]
@@ -64,14 +75,14 @@ Performers = Mapping[EffectKind, Performer]
 def performers(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performers:
     """Every kind of effect, through a tenant's adapters."""
     return {
-        EffectKind.REFUND: _refunds(stripe),
+        EffectKind.REFUND: _refunds(stripe, zendesk),
         EffectKind.CANCEL_SUBSCRIPTION: _subscriptions(stripe),
         EffectKind.CANCEL_PAYMENT: _payments(stripe),
         EffectKind.ZENDESK_UPDATE: _updates(zendesk),
     }
 
 
-def _refunds(stripe: StripeAdapter) -> Performer:
+def _refunds(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performer:
     def post(effect: Sendable) -> WriteOutcome[VendorAnswer]:
         return _told(stripe.create_refund(effect.body, idempotency_key=effect.idempotency_key), refund_answer)
 
@@ -80,7 +91,13 @@ def _refunds(stripe: StripeAdapter) -> Performer:
         ours = [view for view in stripe.refunds_of(effect.charge_id) if view.intent_id == effect.effect_id]
         return refund_answer(ours[0]) if ours else None
 
-    return Performer(post, find)
+    def present(effect: Sendable) -> Present:
+        assert effect.charge_id is not None
+        charge = stripe.charge(effect.charge_id)
+        stamp = zendesk.ticket(int(effect.ticket_id)).updated_stamp if effect.has_ticket_stamp else None
+        return Present(stamp, charge.refunded.minor, charge.is_disputed)
+
+    return Performer(post, find, present=present)
 
 
 def refund_answer(refund: RefundView) -> VendorAnswer:

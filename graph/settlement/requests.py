@@ -27,6 +27,7 @@ class ChargeFacts:
     captured_minor: int
     refunded_minor: int
     read_at: datetime
+    is_disputed: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.refunded_minor <= self.captured_minor:
@@ -47,6 +48,7 @@ class EffectRequest:
         ordinal: 0, or the number of a further refund of the same item, which a person must have asked for.
         limits: caps that this refund draws on; other effects move no money and draw on none.
         hold_s: seconds to wait before it is sent, in which it can be stopped.
+        ticket_stamp: the ticket's version that it was decided on; a later one stops it before it is sent.
     """
 
     tenant_id: str
@@ -72,6 +74,7 @@ class EffectRequest:
     credential: str | None = None
     limits: tuple[Limit, ...] = ()
     hold_s: int = 0
+    ticket_stamp: str | None = None
 
     def __post_init__(self) -> None:
         if self.is_personal and self.subject_id is None:

@@ -187,6 +187,8 @@ async def _effect(session: AsyncSession, request: EffectRequest, key: str, means
         approval_id=request.approval_id,
         policy_hash=request.policy_hash,
         decision_digest=request.decision_digest,
+        ticket_stamp=request.ticket_stamp,
+        charge_disputed=request.charge.is_disputed if request.charge else None,
         actor=request.actor,
         credential=request.credential,
         created_at=means.now,

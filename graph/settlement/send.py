@@ -20,9 +20,10 @@ from connectors.errors import ConnectorError, Throttled, VendorRefused
 from connectors.outcome import Done, Refused, Unknown, WriteOutcome
 from connectors.stripe.failures import KEY_REUSED
 from graph.settlement.changes import Change, apply, read_effect
-from graph.settlement.claim import Claimed, NotOurs, Unreadable, Withdrawn, Work, claim
-from graph.settlement.models import Effect, EffectState
+from graph.settlement.claim import Claim, Claimed, NotOurs, Unreadable, Waited, Withdrawn, Work, claim, sendable_of
+from graph.settlement.models import Effect, EffectKind, EffectState
 from graph.settlement.performers import Performer, Performers, VendorAnswer
+from graph.settlement.recheck import differs, put_off, read_present
 from graph.settlement.stop import stop
 from graph.vault import Vault
 
@@ -70,25 +71,16 @@ Sighting = VendorAnswer | CannotTell | NeverTells | None
 """None is a complete look that found nothing."""
 
 
-async def send(sender: Sender, tenant_id: str, effect_id: str) -> EffectState:
+async def send(sender: Sender, tenant_id: str, effect_id: str, *, is_rechecked: bool = False) -> EffectState:
     """Take an effect as far as it goes now; how it stands afterwards.
 
-    An effect that is not due, is another worker's, or has ended is left alone.
+    An effect that is not due, is another worker's, or has ended is left alone. `is_rechecked` says that what it rests
+    on was looked at a moment ago.
 
     Raises:
         MissingRow: no such effect in this tenant.
     """
-    async with sender.sessions(tenant_id) as session:
-        claimed = await claim(
-            session,
-            tenant_id,
-            effect_id,
-            now=sender.now(),
-            lease_s=sender.lease_s,
-            looks_first=frozenset(kind for kind, performer in sender.performers.items() if performer.looks_first),
-            new_id=sender.new_id,
-            vault=sender.vault,
-        )
+    claimed = await _claim(sender, tenant_id, effect_id, is_rechecked=is_rechecked)
     match claimed:
         case NotOurs(state):
             return state
@@ -99,10 +91,45 @@ async def send(sender: Sender, tenant_id: str, effect_id: str) -> EffectState:
                 EffectState.HUMAN, reason="subject_erased", detail="the body was erased: look at the vendor"
             )
             return await _record(sender, effect, fence, change)
+        case Waited(effect):
+            stands = await recheck(sender, effect)
+            return await send(sender, tenant_id, effect_id, is_rechecked=True) if stands is None else stands
         case Claimed():
             return await _work(sender, claimed)
         case _:
             assert_never(claimed)
+
+
+async def _claim(sender: Sender, tenant_id: str, effect_id: str, *, is_rechecked: bool) -> Claim:
+    async with sender.sessions(tenant_id) as session:
+        return await claim(
+            session,
+            tenant_id,
+            effect_id,
+            now=sender.now(),
+            lease_s=sender.lease_s,
+            looks_first=frozenset(kind for kind, performer in sender.performers.items() if performer.looks_first),
+            new_id=sender.new_id,
+            vault=sender.vault,
+            is_rechecked=is_rechecked,
+        )
+
+
+async def recheck(sender: Sender, effect: Effect) -> EffectState | None:
+    """Read anew what a held effect rests on, and stop it where that changed; None where it may be sent.
+
+    Where the vendors cannot be read, one that is due is put off.
+    """
+    performer = sender.performers[EffectKind(effect.kind)]
+    present = await read_present(performer, sendable_of(effect, ""))
+    if isinstance(present, Withdrawn):
+        return await _stop(sender, effect.tenant_id, effect.effect_id, present)
+    async with sender.sessions(effect.tenant_id) as session:
+        if present is None:
+            await put_off(session, effect, sender.now())
+            return EffectState(effect.state)
+        withdrawn = await differs(session, effect, present)
+    return None if withdrawn is None else await _stop(sender, effect.tenant_id, effect.effect_id, withdrawn)
 
 
 async def _work(sender: Sender, claimed: Claimed) -> EffectState:

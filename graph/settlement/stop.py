@@ -53,8 +53,9 @@ async def stop_run(
     actor: str,
     now: datetime,
     new_id: Callable[[str], str],
+    detail: str | None = None,
 ) -> list[str]:
-    """Stop everything of a run that is still held; the ids of what was stopped."""
+    """Stop everything of a run that is still held; the ids of what was stopped. `detail` is a sentence for people."""
     query = (
         select(Effect)
         .where(
@@ -67,7 +68,7 @@ async def stop_run(
     )
     held = list((await session.execute(query)).scalars())
     await ledger.lock_for_all(session, tenant_id, held)
-    change = Change(EffectState.STOPPED, reason=reason, detail=reason)
+    change = Change(EffectState.STOPPED, reason=reason, detail=detail or reason)
     events = {
         effect.effect_id: await change_without_event(session, effect, change, now=now, actor=actor, new_id=new_id)
         for effect in held

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -23,7 +23,7 @@ from connectors.stripe.wire import RefundView
 from graph.audit.log import NewEvent, append_all
 from graph.settlement import ledger
 from graph.settlement.changes import IN_DOUBT, Change, apply, find_effect, read_effect
-from graph.settlement.charges import bring_up_to_date
+from graph.settlement.charges import bring_up_to_date, stop_held_on
 from graph.settlement.models import ChargeLedger, Effect, EffectState, ForeignRefund
 from graph.settlement.performers import refund_answer
 from graph.settlement.switches import change_switch
@@ -31,6 +31,9 @@ from policies.vocabulary import Tool
 
 _RANK: Final = {"requires_action": 0, "pending": 0, "succeeded": 1, "canceled": 2, "failed": 2}
 """A status of a higher rank is never replaced by one of a lower, which an older event carries."""
+
+A_SECOND: Final = timedelta(seconds=1)
+"""Stripe's times are whole seconds, so what it dates to a second may have happened until its end."""
 
 
 class Seen(StrEnum):
@@ -134,7 +137,7 @@ async def _import(session: AsyncSession, refund: RefundView, hearing: Hearing) -
     is_new = await _record(session, refund, hearing)
     if not is_new and not await _move_status(session, refund, hearing):
         return Seen.NOTHING_NEW
-    events = await _use_up_charge(session, refund.charge_id, hearing)
+    events = await _use_up_charge(session, refund.charge_id, refund.created_at, hearing)
     if not is_new:
         seen, kind = Seen.STATUS, "refund.status"
     elif refund.intent_id is None:
@@ -147,20 +150,52 @@ async def _import(session: AsyncSession, refund: RefundView, hearing: Hearing) -
     return seen
 
 
-async def _use_up_charge(session: AsyncSession, charge_id: str, hearing: Hearing) -> list[NewEvent]:
+async def _use_up_charge(session: AsyncSession, charge_id: str, made_at: datetime, hearing: Hearing) -> list[NewEvent]:
     charge = await ledger.lock_known_charge(session, hearing.tenant_id, charge_id)
     if charge is None:
         return []  # the facts of the first reservation will say it
     # What we know of is a floor: refunds from before our time are only in what Stripe says of the charge.
     known_minor = await _known_minor(session, hearing.tenant_id, charge_id)
     now_known = replace(charge, refunded_minor=max(charge.refunded_minor, known_minor))
-    return await bring_up_to_date(
+    stopped = await stop_held_on(
+        session,
+        hearing.tenant_id,
+        charge_id,
+        since=made_at + A_SECOND,
+        detail="somebody refunded the charge meanwhile",
+        now=hearing.now,
+        new_id=hearing.new_id,
+    )
+    # What was held is given back; what is left does not fit by so much less.
+    charge = await ledger.lock_known_charge(session, hearing.tenant_id, charge_id) or charge
+    now_known = replace(charge, refunded_minor=now_known.refunded_minor)
+    return stopped + await bring_up_to_date(
         session,
         hearing.tenant_id,
         [now_known],
         now=hearing.now,
         new_id=hearing.new_id,
     )
+
+
+async def on_dispute(session: AsyncSession, charge_id: str, opened_at: datetime, hearing: Hearing) -> int:
+    """A dispute or an early fraud warning came up: stop what is held on the charge; how many refunds that was.
+
+    In the session's transaction. The run that asked for them reads everything anew, and a person decides.
+    """
+    if await ledger.lock_known_charge(session, hearing.tenant_id, charge_id) is None:
+        return 0
+    stopped = await stop_held_on(
+        session,
+        hearing.tenant_id,
+        charge_id,
+        since=opened_at + A_SECOND,
+        detail="the charge was disputed, or its card network warned about it, meanwhile",
+        now=hearing.now,
+        new_id=hearing.new_id,
+    )
+    await append_all(session, hearing.tenant_id, stopped)
+    return len(stopped)
 
 
 async def _switch_off(session: AsyncSession, refund: RefundView, hearing: Hearing) -> None:

@@ -211,6 +211,21 @@ async def test_the_events_of_one_run_are_exported(terminal: Terminal) -> None:
     assert (line["kind"], line["run_id"]) == ("node.completed", "run_1")
 
 
+async def test_a_person_stops_what_is_held_and_nothing_else(terminal: Terminal) -> None:
+    await told(terminal)
+    late = await terminal.run("runs", "stop", "77", "--reason", "the parcel came after all")
+    assert (late.status, "nothing of run run_1 is held" in late.out) == (1, True)
+    async with terminal.database.tenant(terminal.tenant) as session:
+        effect = await session.get_one(Effect, (terminal.tenant, "eff_1"))
+        effect.state, effect.first_sent_at, effect.settled_at = "held", None, None
+    assert "can be stopped until it is sent at 2026-11-21" in (await terminal.run("runs", "show", "77")).out
+    done = await terminal.run("runs", "stop", "77", "--reason", "the parcel came after all", "--json")
+    assert (done.status, done.json) == (0, {"run_id": "run_1", "stopped": ["eff_1"]})
+    async with terminal.database.tenant(terminal.tenant) as session:
+        effect = await session.get_one(Effect, (terminal.tenant, "eff_1"))
+        assert (effect.state, effect.detail) == ("stopped", "the parcel came after all")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

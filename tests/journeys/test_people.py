@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from connectors.sandbox.faults import FaultKind
 from tests.journeys.shop import Shop, charged_twice
 
 
@@ -147,3 +148,74 @@ async def test_thanks_after_the_answer_reopen_nothing(shop: Shop) -> None:
     assert shop.refunds() == [("second", 2490, "usd")]
     assert len(shop.said(ticket, public=True)) == 1
     assert (await shop.outcome(ticket))[0] == "ignored"
+
+
+async def test_a_change_of_the_ticket_stops_a_held_refund_and_it_is_planned_anew(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=5)
+    doubles = shop.sandbox.doubles
+    doubles.zendesk.change(int(ticket), doubles.agent_id(), priority="high", tags=["vip"])
+    await shop.work()
+    states = await shop.rows("SELECT state, reason FROM effect WHERE kind = 'refund' ORDER BY created_at")
+    assert states == [{"state": "stopped", "reason": "ticket_changed"}, {"state": "held", "reason": None}]
+    await shop.passes(minutes=6)
+    assert shop.refunds() == []
+    await shop.passes(minutes=5)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert "vip" in shop.ticket(ticket)["tags"]
+    await shop.balanced()
+
+
+async def test_an_agents_answer_that_only_the_sweep_finds_stops_a_held_refund_for_good(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    shop.goes_wrong("zendesk.webhook", FaultKind.WEBHOOK_DROPPED, times=5)
+    await shop.passes(minutes=5)
+    await shop.agent_writes(ticket, "I will look into it myself.")
+    await shop.passes(minutes=2)
+    assert await shop.sweep() == 1
+    await shop.work()
+    await shop.passes(minutes=30)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "human_took_over")
+
+
+async def test_an_agents_answer_that_nothing_told_of_is_seen_before_the_money_leaves(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    shop.goes_wrong("zendesk.webhook", FaultKind.WEBHOOK_DROPPED, times=5)
+    await shop.agent_writes(ticket, "I will look into it myself.")
+    await shop.passes(minutes=30)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "human_took_over")
+
+
+async def test_a_dispute_opened_during_the_hold_stops_the_refund(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=5)
+    stripe = shop.sandbox.doubles.stripe
+    charge = shop.keys.charges["second"]
+    stripe.add_dispute(charge=charge, reason="duplicate", status="needs_response", created=shop.clock.now())
+    await shop.work()
+    assert await shop.outcome(ticket) == ("handed_off", "policy_denied")
+    await shop.passes(minutes=30)
+    assert shop.refunds() == []
+
+
+async def test_a_refund_made_by_hand_during_the_hold_is_not_made_again(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    shop.goes_wrong("stripe.webhook", FaultKind.WEBHOOK_DROPPED, times=5)
+    await shop.passes(minutes=5)
+    stripe = shop.sandbox.doubles.stripe
+    stripe.add_refund(charge=shop.keys.charges["second"], amount_minor=2490, created=shop.clock.now())
+    await shop.passes(minutes=30)
+    assert shop.refunds() == [("second", 2490, "usd")]
+    assert (await shop.outcome(ticket))[0] == "handed_off"
+
+
+async def test_a_new_message_makes_the_open_question_stale(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    form = await shop.form(ticket)
+    await shop.customer_writes(ticket, "Please hurry, order 1042 was charged twice.")
+    assert (await shop.posts(form, "approve")).status_code == 409
+    states = await shop.rows("SELECT state FROM approval ORDER BY requested_at, state")
+    assert [row["state"] for row in states] == ["stale", "pending"]
+    assert shop.refunds() == []

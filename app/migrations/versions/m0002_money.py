@@ -120,6 +120,8 @@ def _effect() -> None:
         sa.Column("approval_id", sa.String(), nullable=True),
         sa.Column("policy_hash", sa.String(), nullable=True),
         sa.Column("decision_digest", sa.String(), nullable=True),
+        sa.Column("ticket_stamp", sa.String(), nullable=True),
+        sa.Column("charge_disputed", sa.Boolean(), nullable=True),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("credential", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -147,6 +147,16 @@ async def test_a_refund_event_of_stripe_that_cannot_be_read_is_parked(door: Door
     assert (row["disposition"], row["reason"]) == ("parked", "unreadable")
 
 
+@pytest.mark.parametrize("raw", [b"plainly no JSON", b"[1, 2]", b'{"object": "v2.core.event", "id": "evt_1"}'])
+async def test_a_signed_body_of_stripe_that_is_no_event_is_parked_and_shown(door: Door, raw: bytes) -> None:
+    assert (await door.stripe(raw)).status_code == 202
+    (row,) = await door.rows(INBOX)
+    assert (row["source"], row["disposition"], row["reason"]) == ("stripe", "parked", "unreadable")
+    assert "signed stripe body" in row["details"]["error"]
+    assert [one["kind"] for one in await door.rows("SELECT kind FROM audit_event")] == ["event.parked"]
+    assert (await door.stripe(raw, secret="whsec_another")).status_code == 401
+
+
 async def test_a_database_that_is_away_is_no_acknowledgement(database: Database, tmp_path: Path) -> None:
     away = "postgresql://countersign_app@127.0.0.1:1/nothing"
     async with standing(database, away, tmp_path) as door:

@@ -57,7 +57,12 @@ def test_a_ticket_that_is_gone_is_gone_whoever_removed_it(kind: str, actor_id: i
     assert means(an_event(kind, actor_id=actor_id)).meaning is Meaning.TICKET_GONE
 
 
-@pytest.mark.parametrize("kind", ["status_changed", "tags_changed", "custom_field_changed", "undeleted", "other"])
+@pytest.mark.parametrize("kind", ["status_changed", "tags_changed", "custom_field_changed", "agent_assignment_changed"])
+def test_a_change_by_somebody_else_is_a_change(kind: str) -> None:
+    assert means(an_event(kind, actor_id=AGENT)) == Recognised(Meaning.TICKET_CHANGED, "no_new_message")
+
+
+@pytest.mark.parametrize("kind", ["undeleted", "other"])
 def test_what_says_nothing_new_is_recorded_with_its_reason(kind: str) -> None:
     assert means(an_event(kind)) == Recognised(Meaning.NOTHING, "no_new_message")
 

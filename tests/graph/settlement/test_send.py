@@ -164,7 +164,7 @@ async def test_a_clock_that_went_backwards_stops_the_sending_for_good(desk: Desk
     desk.time.advance(hours=2)
     desk.fault(FaultKind.TIMEOUT_BEFORE_EFFECT)
     with pytest.raises(Killed):
-        await desk.send(effect_id, sessions=desk.dying_after(1))
+        await desk.send(effect_id, sessions=desk.dying_after(3))  # found due, looked at anew, claimed
     await desk.expire_lease(effect_id)
     desk.time.advance(hours=-1)
     assert await desk.send(effect_id) is HUMAN

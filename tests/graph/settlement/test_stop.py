@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from graph.settlement.due import due_effects, next_due_at
+from graph.settlement.due import due_effects
 from graph.settlement.models import EffectState
 from graph.settlement.resolve import resolve
 from graph.settlement.stop import stop, stop_run
@@ -34,12 +32,6 @@ async def _resolve(desk: Desk, effect_id: str, vendor_object: str | None) -> Eff
 async def _due(desk: Desk) -> list[str]:
     async with desk.session() as session:
         return await due_effects(session, desk.tenant, now=desk.time.now())
-
-
-async def _next(desk: Desk) -> timedelta | None:
-    async with desk.session() as session:
-        due_at = await next_due_at(session, desk.tenant)
-    return None if due_at is None else due_at - desk.time.now()
 
 
 async def test_what_is_held_can_be_stopped_once(desk: Desk) -> None:
@@ -93,15 +85,13 @@ async def test_a_run_with_nothing_held_has_nothing_to_stop(desk: Desk) -> None:
 
 async def test_due_effects_are_those_nobody_works_on(desk: Desk) -> None:
     charge = desk.charge()
-    assert await _next(desk) is None
     late = await desk.held(desk.refund(charge, 100, ordinal=1, hold_s=60))
     soon = await desk.held(desk.refund(charge, 100, ordinal=2, hold_s=30))
-    assert await _next(desk) == timedelta(seconds=30)
     assert await _due(desk) == []
     desk.time.advance(seconds=60)
     assert await _due(desk) == [soon, late]
     with pytest.raises(Killed):
-        await desk.send(soon, sessions=desk.dying_after(1))
+        await desk.send(soon, sessions=desk.dying_after(3))  # found due, looked at anew, claimed
     assert await _due(desk) == [late]
     await desk.expire_lease(soon)
     assert await _due(desk) == [soon, late]
