@@ -16,13 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from connectors.errors import AccessDenied, ConnectorError
 from graph.intake.sweep import sweep
 from graph.queue import enqueue_effects, enqueue_stripe, enqueue_tickets
+from graph.runs.reopen import failed_refunds, reopen
 from graph.runtime import Runtime
 from graph.settlement.due import due_effects
 from graph.settlement.reconcile import reconcile
+from graph.vault import SubjectErased
 
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY: Final = timedelta(seconds=60)
+REOPEN_EVERY: Final = timedelta(seconds=30)
 RECONCILE_EVERY: Final = timedelta(minutes=5)
 RECONCILE_OVERLAP: Final = timedelta(hours=26)
 LIMIT: Final = 200
@@ -86,9 +89,16 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
         events = list((await session.execute(_STRIPE_EVENTS, values)).scalars())
         await enqueue_stripe(session, tenant_id, events)
         sweeps = await _is_time(session, tenant_id, "sweep", now, SWEEP_EVERY)
+        reopens = (
+            await failed_refunds(session, tenant_id)
+            if await _is_time(session, tenant_id, "reopen", now, REOPEN_EVERY)
+            else ()
+        )
         reconciles = await _is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
     if sweeps:
         await _sweep(runtime, tenant_id)
+    for effect_id in reopens:
+        await _reopen(runtime, tenant_id, effect_id)
     if reconciles:
         await _reconcile(runtime, tenant_id, now)
 
@@ -109,6 +119,13 @@ async def _sweep(runtime: Runtime, tenant_id: str) -> None:
     else:
         if found:
             log.info("found %d tickets whose webhook was lost", found)
+
+
+async def _reopen(runtime: Runtime, tenant_id: str, effect_id: str) -> None:
+    try:
+        await reopen(runtime, tenant_id, effect_id)
+    except (ConnectorError, SubjectErased) as error:
+        log.warning("the failed refund %s cannot be noted on its ticket: %s", effect_id, error)
 
 
 async def _reconcile(runtime: Runtime, tenant_id: str, now: datetime) -> None:

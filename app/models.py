@@ -15,6 +15,7 @@ class Tenant(TenantRow, table=True):
     __tablename__ = "tenant"
 
     title: str
+    installation_id: str | None = None  # our mark on refunds: others may act for the same account
     created_at: datetime = utc_field()
 
 

@@ -70,6 +70,7 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
         brand_ids=frozenset(zendesk.brand_ids),
         segments=dict(settings.segments),
         default_segment=settings.default_segment,
+        reissues_lost_refunds=stripe.reissue_lost_refunds,
     )
 
 

@@ -47,7 +47,9 @@ async def publish_initial_policies(database: Database, settings: Settings, now: 
     """
     for name, tenant in settings.tenants.items():
         async with database.tenant(name) as session:
-            row = insert(Tenant).values(tenant_id=name, title=tenant.title or name, created_at=now())
+            row = insert(Tenant).values(
+                tenant_id=name, title=tenant.title or name, installation_id=new_id("inst"), created_at=now()
+            )
             await session.execute(row.on_conflict_do_nothing())
             try:
                 await published_hash(session, name)

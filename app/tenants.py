@@ -85,6 +85,13 @@ class StripeSettings(BaseModel):
     account: str | None = Field(
         default=None, description="connected account to act for (Stripe Connect)", examples=["acct_123"]
     )
+    reissue_lost_refunds: bool = Field(
+        default=False,
+        description=(
+            "send a refund anew, once, where two complete lists a day after its last possible sending do not have it; "
+            "otherwise a person decides"
+        ),
+    )
     timeout_s: float = Field(default=30.0, gt=0, le=120, description="seconds until a call counts as lost")
 
 

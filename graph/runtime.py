@@ -44,6 +44,7 @@ class Tenant:
     brand_ids: frozenset[int] = frozenset()
     segments: Mapping[str, str] = field(default_factory=dict)
     default_segment: str = "standard"
+    reissues_lost_refunds: bool = False
     channels: frozenset[str] = frozenset({"email", "web", "api", "mobile", "mobile_sdk", "web_form"})
 
 

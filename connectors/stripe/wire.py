@@ -27,6 +27,8 @@ ZENDESK_USER_KEY: Final = "zendesk_user_id"
 """Metadata key of a customer that names the Zendesk user it belongs to."""
 
 INTENT_KEY: Final = "intent_id"
+INSTALLATION_KEY: Final = "countersign_installation"
+"""Says which installation made a refund: several may act for one account, such as two tenants or a rehearsal."""
 """Metadata key of a refund or subscription that names the intent of ours that made it."""
 
 
@@ -106,6 +108,11 @@ class RefundView:
     def intent_id(self) -> str | None:
         """The intent of ours that made this refund."""
         return self.metadata.get(INTENT_KEY)
+
+    @property
+    def installation_id(self) -> str | None:
+        """The installation whose intent that is."""
+        return self.metadata.get(INSTALLATION_KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from connectors.stripe.bodies import (
     cancel_subscription_body,
     refund_body,
 )
-from connectors.stripe.wire import ChargeView
+from connectors.stripe.wire import INSTALLATION_KEY, ChargeView
 from graph.audit.log import NewEvent, append_all
 from graph.digests import of_actions, of_evidence
 from graph.dossier import Dossier
 from graph.runs import leases
 from graph.settlement.approvals import consume
+from graph.settlement.installation import installation_of
 from graph.settlement.models import ApprovalState, Effect, EffectKind
 from graph.settlement.questions import Binding, NotPending, Stale, Used
 from graph.settlement.requests import (
@@ -70,7 +71,6 @@ async def act(context: StepContext) -> Step:
     snapshot = await context.load("snapshot", Snapshot)
     dossier = await context.load("dossier", Dossier)
     dossier = await _read_again(context, verdicts, dossier)
-    requests = [_request(context, one, dossier, snapshot) for one in verdicts.executable]
     comment_id = snapshot.newest_comment_id
     evidence = of_evidence(context.tenant_id, verdicts, dossier.charges or (), comment_id=comment_id)
     try:
@@ -82,6 +82,8 @@ async def act(context: StepContext) -> Step:
                 # That the approval no longer holds is kept, with its event; nothing is reserved.
                 await append_all(session, context.tenant_id, used)
                 return stop
+            mark = await installation_of(session, context.tenant_id)
+            requests = [_request(context, one, dossier, snapshot, mark) for one in verdicts.executable]
             answers = await reserve_all(session, context.tenant_id, requests, _means(context), events=used)
             effects = _effects(answers, ours)
     except _Undone as undone:
@@ -180,7 +182,9 @@ def _effects(answers: tuple[ReserveAnswer, ...], ours: frozenset[str]) -> list[s
     return effects
 
 
-def _request(context: StepContext, one: Decided, dossier: Dossier, snapshot: Snapshot) -> EffectRequest:
+def _request(
+    context: StepContext, one: Decided, dossier: Dossier, snapshot: Snapshot, mark: str | None
+) -> EffectRequest:
     candidate, decision = one.candidate, one.decision
     charge = next((entry for entry in dossier.charges or () if entry.charge_id == candidate.charge_id), None)
     alone = decision.acts_alone is Verdict.ALLOW
@@ -194,7 +198,7 @@ def _request(context: StepContext, one: Decided, dossier: Dossier, snapshot: Sna
         kind=KINDS[candidate.kind],
         tool=tool.value,
         actor="agent",
-        body=_body(context, one, charge),
+        body=_body(context, one, charge, mark),
         item_key=candidate.item_key,
         charge=_charge_facts(charge, dossier) if is_refund and charge is not None else None,
         amount=candidate.amount if is_refund else None,
@@ -224,9 +228,11 @@ def _charge_facts(charge: ChargeView, dossier: Dossier) -> ChargeFacts:
     )
 
 
-def _body(context: StepContext, one: Decided, charge: ChargeView | None) -> Callable[[str], str]:
+def _body(context: StepContext, one: Decided, charge: ChargeView | None, mark: str | None) -> Callable[[str], str]:
     candidate = one.candidate
     metadata = {"run_id": context.run_id, "zendesk_ticket_id": context.ticket_id}
+    if mark is not None:
+        metadata[INSTALLATION_KEY] = mark
     match candidate.kind:
         case ActionKind.REFUND:
             assert candidate.charge_id is not None

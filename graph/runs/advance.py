@@ -29,7 +29,7 @@ from graph.runs import leases
 from graph.runs.inbox import look, take_up
 from graph.runs.models import Run, WaitFor
 from graph.runs.models import RunState as RowState
-from graph.runs.signals import signal_for
+from graph.runs.signals import signal_for, stop_overtaken
 from graph.runs.standing import begin, due_of_run, end_unreachable, wait_for_vendor, waiting, wake
 from graph.runtime import Runtime
 from graph.settlement.changes import find_effect
@@ -70,6 +70,7 @@ class Advancer:
             now=self.runtime.now,
             new_id=self.runtime.new_id,
             vault=self.runtime.vault,
+            reissues=tenant.reissues_lost_refunds,
         )
 
 
@@ -137,6 +138,7 @@ async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) 
         if run.wait_until is not None and runtime.now() < run.wait_until:
             return False
         return await _drive(advancer, run, token)
+    await stop_overtaken(runtime, run, incoming)
     if incoming.changes:
         await _recheck_held(advancer, run)
         await take_up(runtime, run, incoming.changes, "ticket_changed")

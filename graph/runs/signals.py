@@ -37,8 +37,6 @@ async def signal_for(runtime: Runtime, run: Run, incoming: Incoming) -> Signal |
     overtaken = _overtaken(incoming)
     match WaitFor(run.wait_for or WaitFor.SETTLEMENT):
         case WaitFor.SETTLEMENT:
-            if overtaken is not None:
-                await _stop_held(runtime, run, str(overtaken["kind"]))
             return (overtaken or {"kind": "effects_final"}) if await _all_final(runtime, run) else None
         case WaitFor.REVIEW:
             return overtaken or await _review(runtime, run)
@@ -56,6 +54,13 @@ def _overtaken(incoming: Incoming) -> Signal | None:
     if incoming.staff:
         return {"kind": "human_took_over"}
     return {"kind": "new_message"} if incoming.messages else None
+
+
+async def stop_overtaken(runtime: Runtime, run: Run, incoming: Incoming) -> None:
+    """Stop what is held where something came in that overtakes it, before anything that is due is sent."""
+    overtaken = _overtaken(incoming)
+    if overtaken is not None and run.wait_for == WaitFor.SETTLEMENT.value:
+        await _stop_held(runtime, run, str(overtaken["kind"]))
 
 
 async def _stop_held(runtime: Runtime, run: Run, reason: str) -> None:

@@ -27,6 +27,7 @@ UNDER_WAY: Final = frozenset({EffectState.SENDING, EffectState.UNKNOWN})
 """A worker is, or will be, at it."""
 
 _ORIGINS: Final = {
+    EffectState.HELD: UNDER_WAY,
     EffectState.UNKNOWN: UNDER_WAY,
     EffectState.SETTLED: IN_DOUBT,
     EffectState.RELEASED: IN_DOUBT,

@@ -24,6 +24,7 @@ class EffectState(StrEnum):
     """Where an effect stands."""
 
     HELD = "held"  # reserved; waits for `due_at`; a person, a new message or a switch can still stop it
+    # sending | unknown -> held, once: Stripe definitely never had it, and it is to be sent anew
     SENDING = "sending"  # held -> sending: key, body and first_sent_at are committed; the socket may open
     UNKNOWN = "unknown"  # sending -> unknown: may or may not have happened; the reservation stays
     SETTLED = "settled"  # sending | unknown | human -> settled: the vendor confirmed it
@@ -46,6 +47,7 @@ class Effect(TenantRow, table=True):
             postgresql_where=text("state NOT IN ('released', 'stopped')"),
         ),
         Index("effect_due", "due_at", postgresql_where=text("state IN ('held', 'sending', 'unknown')")),
+        Index("effect_reversed", "tenant_id", "run_id", postgresql_where=text("state = 'reversed'")),
         Index("effect_run", "tenant_id", "run_id"),
         Index("effect_vendor_object", "tenant_id", "vendor_object"),
         CheckConstraint(
@@ -55,6 +57,7 @@ class Effect(TenantRow, table=True):
         CheckConstraint(
             "state NOT IN ('sending', 'unknown', 'settled') OR first_sent_at IS NOT NULL", name="sent_time"
         ),
+        CheckConstraint("reissues BETWEEN 0 AND 1", name="reissued_once"),
     )
 
     effect_id: str = Field(primary_key=True)
@@ -89,6 +92,7 @@ class Effect(TenantRow, table=True):
     settled_at: datetime | None = utc_field(default=None, nullable=True)
     attempts: int = 0
     absent_since: datetime | None = utc_field(default=None, nullable=True)
+    reissues: int = 0  # times that it was given a new key, because the vendor definitely never had it
     resolve_only: bool = False  # INVARIANT: once true, nothing is sent for this effect again; only looking decides
     fence: int = Field(default=0, sa_type=BigInteger)
     leased_until: datetime | None = utc_field(default=None, nullable=True)  # database time

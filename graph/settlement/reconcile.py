@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.stripe.wire import RefundView
+from graph.settlement.installation import installation_of
 from graph.settlement.send import Sessions
 from graph.settlement.vendor_events import Hearing, Seen, on_refund
 
@@ -63,6 +64,7 @@ async def reconcile(
     """
     listed_at = now()
     refunds = await asyncio.to_thread(refunds_since, since)
+    compared = len(refunds)
     seen: Counter[Seen] = Counter()
     orphans: list[str] = []
     for refund in refunds:
@@ -72,11 +74,13 @@ async def reconcile(
         if what is Seen.ORPHAN:
             orphans.append(refund.refund_id)
     async with sessions(tenant_id) as session:
+        mark = await installation_of(session, tenant_id)
+        refunds = [refund for refund in refunds if mark is None or refund.installation_id in {None, mark}]
         ours = await _settled(session, tenant_id, refunds, since, listed_at)
         unlogged = await _unlogged(session, tenant_id, since)
     listed = {refund.refund_id for refund in refunds}
     return Drift(
-        compared=len(refunds),
+        compared=compared,
         minor=_drift(refunds, ours),
         seen=dict(seen),
         missing=tuple(settled.effect_id for settled in ours if settled.vendor_object not in listed),

@@ -20,7 +20,18 @@ from connectors.errors import ConnectorError, Throttled, VendorRefused
 from connectors.outcome import Done, Refused, Unknown, WriteOutcome
 from connectors.stripe.failures import KEY_REUSED
 from graph.settlement.changes import Change, apply, read_effect
-from graph.settlement.claim import Claim, Claimed, NotOurs, Unreadable, Waited, Withdrawn, Work, claim, sendable_of
+from graph.settlement.claim import (
+    SEND_WITHIN,
+    Claim,
+    Claimed,
+    NotOurs,
+    Unreadable,
+    Waited,
+    Withdrawn,
+    Work,
+    claim,
+    sendable_of,
+)
 from graph.settlement.models import Effect, EffectKind, EffectState
 from graph.settlement.performers import Performer, Performers, VendorAnswer
 from graph.settlement.recheck import differs, put_off, read_present
@@ -39,6 +50,11 @@ LISTS_SETTLE: Final = timedelta(minutes=1)
 """How long after the last send an empty list is not yet believed: the request may still be on its way."""
 
 
+REISSUE_AFTER: Final = timedelta(hours=24)
+"""How long after the last moment at which it can have been sent a list that does not have it counts."""
+BETWEEN_LISTS: Final = timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """What sending needs. `now` is called anew at each step, because a post takes time."""
@@ -49,6 +65,8 @@ class Sender:
     new_id: Callable[[str], str]
     vault: Vault
     lease_s: float = LEASE_S
+    reissues: bool = False
+    """Whether a refund that Stripe definitely never had is sent anew under another key, or left to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +155,7 @@ async def _work(sender: Sender, claimed: Claimed) -> EffectState:
     if claimed.work is not Work.POST:
         sighting = await _look(performer, claimed)
         if sighting is not None or claimed.work is not Work.LOOK_THEN_POST:
-            return await _record_all(sender, claimed, _after_look(claimed, sighting, sender.now()))
+            return await _record_all(sender, claimed, _after_look(sender, claimed, sighting))
     outcome = await asyncio.to_thread(_post, performer, claimed)
     match outcome:
         case Done(answer):
@@ -148,7 +166,7 @@ async def _work(sender: Sender, claimed: Claimed) -> EffectState:
             changes = (_released(outcome),)
         case Refused():
             # An earlier request may be what this one collides with.
-            changes = _after_refusal(claimed, outcome, await _look(performer, claimed), sender.now())
+            changes = _after_refusal(sender, claimed, outcome, await _look(performer, claimed))
         case _:
             assert_never(outcome)
     return await _record_all(sender, claimed, changes)
@@ -199,22 +217,23 @@ def _unknown(effect: Effect, outcome: Unknown, now: datetime) -> Change:
     )
 
 
-def _after_look(claimed: Claimed, sighting: Sighting, now: datetime) -> tuple[Change, ...]:
+def _after_look(sender: Sender, claimed: Claimed, sighting: Sighting) -> tuple[Change, ...]:
     """What a look means where nothing may be sent, or where it found something or could not tell."""
     match sighting:
         case VendorAnswer():
             return _happened(sighting)
         case CannotTell():
-            return (_look_again(claimed, sighting, now),)
+            return (_look_again(claimed, sighting, sender.now()),)
         case NeverTells(detail):
             return (Change(EffectState.HUMAN, reason="not_told", detail=detail),)
         case None:
-            return (_absent(claimed, now),)
+            return (_absent(sender, claimed),)
         case _:
             assert_never(sighting)
 
 
-def _absent(claimed: Claimed, now: datetime) -> Change:
+def _absent(sender: Sender, claimed: Claimed) -> Change:
+    now = sender.now()
     columns = {"absent_since": claimed.effect.absent_since or now}
     settles_at = (claimed.effect.last_sent_at or now) + LISTS_SETTLE
     if claimed.work is Work.LOOK_WHILE_OFF:
@@ -223,18 +242,46 @@ def _absent(claimed: Claimed, now: datetime) -> Change:
     if now < settles_at <= now + LISTS_SETTLE:
         due = {"due_at": settles_at}
         return Change(EffectState.UNKNOWN, reason="absent", detail="not there yet", columns=columns | due)
+    if sender.reissues and claimed.effect.kind == EffectKind.REFUND.value and claimed.effect.reissues == 0:
+        return _reissue(claimed.effect, now)
     detail = "sent, unanswered and not at the vendor: a person must decide, because a late effect cannot be ruled out"
     return Change(EffectState.HUMAN, reason="absent", detail=detail, columns=columns)
 
 
+def _reissue(effect: Effect, now: datetime) -> Change:
+    """Send it anew under another key, once two complete lists from long after its last possible sending lack it."""
+    assert effect.first_sent_at is not None
+    assert effect.last_sent_at is not None
+    counts_from = max(effect.last_sent_at, effect.first_sent_at + SEND_WITHIN) + REISSUE_AFTER
+    if effect.absent_since is None or effect.absent_since < counts_from:
+        columns = {"absent_since": now, "due_at": max(counts_from, now + BETWEEN_LISTS)}
+        detail = "looked for once more before it is sent anew"
+        return Change(EffectState.UNKNOWN, reason="absent", detail=detail, columns=columns)
+    return Change(
+        EffectState.HELD,
+        reason="reissued",
+        detail="absent from two complete lists: sent anew under another key",
+        columns={
+            "idempotency_key": f"{effect.idempotency_key}#2",
+            "reissues": 1,
+            "first_sent_at": None,
+            "last_sent_at": None,
+            "absent_since": None,
+            "resolve_only": False,
+            "attempts": 0,
+            "due_at": now,
+        },
+    )
+
+
 def _after_refusal(
+    sender: Sender,
     claimed: Claimed,
     refusal: Refused,
     sighting: Sighting,
-    now: datetime,
 ) -> tuple[Change, ...]:
     if sighting is not None:
-        return _after_look(claimed, sighting, now)
+        return _after_look(sender, claimed, sighting)
     if refusal.code == KEY_REUSED:
         detail = "the key was used with another body: a person must look"
         return (Change(EffectState.HUMAN, reason=refusal.code, detail=detail),)

@@ -24,6 +24,7 @@ from graph.audit.log import NewEvent, append_all
 from graph.settlement import ledger
 from graph.settlement.changes import IN_DOUBT, Change, apply, find_effect, read_effect
 from graph.settlement.charges import bring_up_to_date, stop_held_on
+from graph.settlement.installation import installation_of
 from graph.settlement.models import ChargeLedger, Effect, EffectState, ForeignRefund
 from graph.settlement.performers import refund_answer
 from graph.settlement.switches import change_switch
@@ -140,7 +141,7 @@ async def _import(session: AsyncSession, refund: RefundView, hearing: Hearing) -
     events = await _use_up_charge(session, refund.charge_id, refund.created_at, hearing)
     if not is_new:
         seen, kind = Seen.STATUS, "refund.status"
-    elif refund.intent_id is None:
+    elif refund.intent_id is None or await _is_anothers(session, refund, hearing.tenant_id):
         seen, kind = Seen.IMPORTED, "refund.imported"
     else:
         seen, kind = Seen.ORPHAN, "refund.orphan"
@@ -148,6 +149,12 @@ async def _import(session: AsyncSession, refund: RefundView, hearing: Hearing) -
     if seen is Seen.ORPHAN:
         await _switch_off(session, refund, hearing)
     return seen
+
+
+async def _is_anothers(session: AsyncSession, refund: RefundView, tenant_id: str) -> bool:
+    """Whether another installation says that it made this refund."""
+    ours = await installation_of(session, tenant_id)
+    return ours is not None and refund.installation_id not in {None, ours}
 
 
 async def _use_up_charge(session: AsyncSession, charge_id: str, made_at: datetime, hearing: Hearing) -> list[NewEvent]:

@@ -22,6 +22,7 @@ from sqlalchemy import text
 from app.ambient import new_id, new_key, sandbox_clock, vault_of
 from app.db import Database
 from app.listening import free_port
+from app.lookout import look_out
 from app.runtime import CHECKPOINT_MODULES, tenant_of
 from app.sandboxed import TENANT, Ports, config_of, write_settings
 from app.settings import Settings, load_settings
@@ -43,6 +44,7 @@ from graph.models.gateway import Gateway
 from graph.runs.advance import Advancer, advance
 from graph.runs.standing import failed
 from graph.runtime import Runtime
+from graph.settlement.send import send
 from graph.settlement.switches import change_switch
 
 TURNS = 40
@@ -189,6 +191,13 @@ class Shop:
                UNION ALL SELECT effect_id, state, kind, attempts, 0, NULL FROM effect
                UNION ALL SELECT event_id, disposition, source, 0, attempts, NULL FROM inbox_event ORDER BY 1""",
         )
+
+    async def looks_out(self) -> None:
+        """What the look-out of a worker finds, and what is due then."""
+        await look_out(self.runtime, self.tenant)
+        for effect_id in await self._column("SELECT effect_id FROM effect WHERE state = 'held'"):
+            await send(self.advancer.sender(self.tenant), self.tenant, effect_id)
+        await self.work()
 
     async def sweep(self) -> int:
         return await sweep(self.runtime, self.tenant)

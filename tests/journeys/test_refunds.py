@@ -43,6 +43,27 @@ async def test_yen_have_no_minor_unit_and_are_refunded_exactly(shop: Shop) -> No
     assert "19.80" not in reply
 
 
+async def test_a_refund_that_fails_days_later_is_a_persons_case_again(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    assert await shop.outcome(ticket) == ("resolved", None)
+    stripe = shop.sandbox.doubles.stripe
+    await shop.passes(days=3)
+    stripe.fail_refund(stripe.ledger()[0]["id"])
+    await shop.work()
+    await shop.looks_out()
+    assert await shop.outcome(ticket) == ("handed_off", "tool_error")
+    (note,) = shop.said(ticket, public=False)
+    assert "24.90 USD failed at Stripe" in note
+    assert shop.ticket(ticket)["status"] == "open"
+    assert "countersign_refund_failed" in shop.ticket(ticket)["tags"]
+    await shop.passes(minutes=5)
+    await shop.looks_out()
+    assert len(shop.said(ticket, public=False)) == 1
+    assert shop.refunds() == []
+    await shop.balanced()
+
+
 async def test_a_currency_without_a_limit_waits_for_a_person(shop: Shop) -> None:
     ticket = await shop.arrives(
         charged_twice("24.90", "pln", body="Order 1042 was charged twice, refund the duplicate.")

@@ -252,6 +252,7 @@ def _tenant() -> None:
         "tenant",
         sa.Column("tenant_id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
+        sa.Column("installation_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id"),
     )

@@ -131,6 +131,7 @@ def _effect() -> None:
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("absent_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reissues", sa.Integer(), nullable=False),
         sa.Column("resolve_only", sa.Boolean(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
@@ -145,6 +146,7 @@ def _effect() -> None:
         sa.CheckConstraint(
             "state NOT IN ('sending', 'unknown', 'settled') OR first_sent_at IS NOT NULL", name="sent_time"
         ),
+        sa.CheckConstraint("reissues BETWEEN 0 AND 1", name="reissued_once"),
         sa.PrimaryKeyConstraint("tenant_id", "effect_id"),
     )
     op.create_index(
@@ -160,6 +162,13 @@ def _effect() -> None:
         ["due_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('held', 'sending', 'unknown')"),
+    )
+    op.create_index(
+        "effect_reversed",
+        "effect",
+        ["tenant_id", "run_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'reversed'"),
     )
     op.create_index("effect_run", "effect", ["tenant_id", "run_id"], unique=False)
     op.create_index("effect_vendor_object", "effect", ["tenant_id", "vendor_object"], unique=False)

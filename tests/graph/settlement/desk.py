@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
+from app.models import Tenant
 from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.stripe.server import StripeDouble
 from connectors.sandbox.zendesk.double import Said, ZendeskDouble
@@ -188,6 +189,10 @@ class Desk:
     async def row(self, sql: str, **parameters: object) -> Any:
         async with self.session() as session:
             return (await session.execute(text(sql), parameters)).one_or_none()
+
+    async def mark_installation(self, mark: str) -> None:
+        async with self.session() as session:
+            session.add(Tenant(tenant_id=self.tenant, title="", installation_id=mark, created_at=self.time.now()))
 
     async def charge_row(self, charge_id: str) -> tuple[int, int]:
         """Refunded and reserved."""

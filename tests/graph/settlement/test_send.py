@@ -158,6 +158,42 @@ async def test_after_twenty_hours_an_absent_refund_goes_to_a_person(desk: Desk) 
     assert await desk.charge_row(charge) == (0, 2_490)
 
 
+async def test_where_it_is_wished_a_refund_that_two_lists_lack_is_sent_anew_once(desk: Desk) -> None:
+    charge = desk.charge()
+    effect_id = await desk.held(desk.refund(charge))
+    key = (await desk.effect(effect_id)).idempotency_key
+    desk.fault(FaultKind.TIMEOUT_BEFORE_EFFECT)
+    assert await desk.send(effect_id, reissues=True) is UNKNOWN
+    for hours in (21, 22):  # the last possible sending lies less than a day back
+        desk.time.advance(hours=hours)
+        assert await desk.send(effect_id, reissues=True) is UNKNOWN
+    assert desk.ledger(charge) == []
+    desk.time.advance(hours=1)
+    assert await desk.send(effect_id, reissues=True) is UNKNOWN  # the first list that counts
+    assert await desk.send(effect_id, reissues=True) is UNKNOWN
+    desk.time.advance(hours=1)
+    assert await desk.send(effect_id, reissues=True) is EffectState.HELD
+    assert await desk.charge_row(charge) == (0, 2_490)
+    desk.fault(FaultKind.TIMEOUT_AFTER_EFFECT)
+    assert await desk.send(effect_id, reissues=True) is UNKNOWN
+    desk.time.advance(hours=60)
+    assert await desk.send(effect_id, reissues=True) is SETTLED
+    effect = await desk.effect(effect_id)
+    assert (effect.idempotency_key, effect.reissues) == (f"{key}#2", 1)
+    assert desk.ledger(charge) == [2_490]
+
+
+async def test_a_refund_that_is_lost_twice_goes_to_a_person(desk: Desk) -> None:
+    charge = desk.charge()
+    effect_id = await desk.held(desk.refund(charge))
+    desk.fault(FaultKind.TIMEOUT_BEFORE_EFFECT, times=2)
+    for hours, state in ((0, UNKNOWN), (45, UNKNOWN), (2, EffectState.HELD), (0, UNKNOWN), (60, HUMAN)):
+        desk.time.advance(hours=hours)
+        assert await desk.send(effect_id, reissues=True) is state
+    assert desk.ledger(charge) == []
+    assert await desk.charge_row(charge) == (0, 2_490)
+
+
 async def test_a_clock_that_went_backwards_stops_the_sending_for_good(desk: Desk) -> None:
     charge = desk.charge()
     effect_id = await desk.held(desk.refund(charge))

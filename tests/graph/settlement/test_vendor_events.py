@@ -198,6 +198,19 @@ async def test_a_refund_that_claims_an_intent_we_do_not_have_switches_refunds_of
     assert (await desk.kinds()) == ["refund.orphan", "switch.off"]
 
 
+async def test_a_refund_of_another_installation_is_one_by_hand_to_us(desk: Desk) -> None:
+    await desk.mark_installation("inst_ours")
+    charge = desk.charge()
+    metadata = {"intent_id": "eff_theirs", "countersign_installation": "inst_theirs"}
+    desk.stripe.add_refund(charge=charge, amount_minor=100, created=desk.time.now(), metadata=metadata)
+    assert await _hear(desk, _refunds(desk, charge)[0]) is Seen.IMPORTED
+    drift = await _reconcile(desk)
+    assert (drift.is_clean, drift.compared, drift.minor) == (True, 1, {})
+    metadata["countersign_installation"] = "inst_ours"
+    desk.stripe.add_refund(charge=charge, amount_minor=100, created=desk.time.now(), metadata=metadata)
+    assert (await _reconcile(desk)).orphans
+
+
 async def test_a_second_refund_under_one_intent_switches_refunds_off(desk: Desk) -> None:
     charge = desk.charge()
     effect_id = await _settled(desk, charge)
