@@ -6,6 +6,7 @@ except beside a sandbox, whose clock the doubles and every process of the data f
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -30,11 +31,19 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
+def new_token() -> str:
+    """A fresh token for a bearer: 256 random bits in letters that fit an address."""
+    return secrets.token_urlsafe(32)
+
+
 def business_clock(settings: Settings) -> Callable[[], datetime]:
     """The clock of this installation: the sandbox's where one belongs to the data folder, else the machine's."""
-    if settings.environment is not Environment.PROD and (settings.data_dir / SANDBOX_FILE).exists():
-        return sandbox_clock(settings.data_dir).now
-    return machine_clock
+    return sandbox_clock(settings.data_dir).now if is_sandboxed(settings) else machine_clock
+
+
+def is_sandboxed(settings: Settings) -> bool:
+    """Whether a sandbox belongs to the data folder. Never in production."""
+    return settings.environment is not Environment.PROD and (settings.data_dir / SANDBOX_FILE).exists()
 
 
 def sandbox_clock(data_dir: Path) -> SandboxClock:

@@ -19,6 +19,7 @@ from app.errors import UsageError
 GROUP: Final = "countersign.commands"
 
 APPLICATION_COMMANDS: Final = {
+    "account": "app.account_commands:app",
     "audit": "app.audit_commands:app",
     "connectors": "app.connector_commands:app",
     "demo": "app.demo.command:demo",
@@ -37,6 +38,7 @@ APPLICATION_COMMANDS: Final = {
 """Commands of this package by name: module and function, or module and Typer application."""
 
 SUMMARIES: Final = {
+    "account": "Who may sign in, and as what.",
     "app": "Package the Zendesk app.",
     "audit": "Verify, export and prove the log.",
     "bench": "Measure, against bare baselines.",

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.web.reading import RunPage, read_run
-from graph.casefile import Values, facts_for
+from graph.casefile import facts_for
 from graph.dossier import Dossier
 from graph.models.triage import Triage
 from graph.rulebook import load_policy
 from graph.runs.artifacts import load
 from graph.runs.models import Artifact, Run
-from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.vault import SubjectErased, Vault
 from graph.verdicts import Decided, Verdicts
@@ -31,8 +30,6 @@ from policies.facts import Facts
 from policies.report import RuleTrace, trace
 
 Value = TypeVar("Value")
-
-MOST_QUESTIONS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ async def read_story(session: AsyncSession, vault: Vault, tenant_id: str, run_id
     judged: tuple[Judged, ...] = ()
     if verdicts is not None:
         policy = await load_policy(session, tenant_id, page.run.policy_hash or "")
-        evidence = await _evidence(shelf, page, triage)
+        evidence = await _evidence(shelf, page, triage, verdicts.run)
         judged = tuple(_judged(one, evidence, policy) for one in verdicts.decided)
     return Story(page, triage, judged, shelf.is_erased)
 
@@ -126,28 +123,21 @@ class _Evidence:
     snapshot: Snapshot
     triage: Triage
     dossier: Dossier
-    has_sections: bool
+    run: Mapping[str, int]
     moments: Sequence[datetime]
 
     def facts(self, one: Decided) -> Facts | None:
         """The facts that give the digest which the decision recorded.
 
-        What the run had asked by then is not stored, nor is the very moment, so the few that are possible are tried.
+        The very moment is not stored, so the few that are possible are tried.
         """
         for now in self.moments:
-            for asked in range(MOST_QUESTIONS + 1):
-                facts = self._at(one, now, asked)
-                if facts.digest == one.decision.input_hash:
-                    return facts
+            facts = self._at(one, now)
+            if facts.digest == one.decision.input_hash:
+                return facts
         return None
 
-    def _at(self, one: Decided, now: datetime, asked: int) -> Facts:
-        run: Values = {
-            "run.questions_asked": asked,
-            "run.tool_errors": 0,
-            "run.retries": 0,
-            "run.missing_documents": 0 if self.has_sections else 1,
-        }
+    def _at(self, one: Decided, now: datetime) -> Facts:
         snapshot = self.snapshot
         return facts_for(
             one.candidate,
@@ -155,20 +145,20 @@ class _Evidence:
             self.triage,
             channel=snapshot.channel,
             brand=snapshot.brand,
-            run=run,
+            run=self.run,
             now=now,
+            recipients=snapshot.recipients,
         )
 
 
-async def _evidence(shelf: _Shelf, page: RunPage, triage: Triage | None) -> _Evidence | None:
-    dossier, sections = await shelf.newest("dossier", Dossier), await shelf.newest("sections", Sections)
+async def _evidence(shelf: _Shelf, page: RunPage, triage: Triage | None, run: Mapping[str, int]) -> _Evidence | None:
+    dossier = await shelf.newest("dossier", Dossier)
     if page.snapshot is None or triage is None or dossier is None:
         return None
     decided_at = [
         event.at for event in page.events if event.kind == "node.completed" and event.body.get("node") == "decide"
     ]
-    has_sections = sections is not None and bool(sections.found)
-    return _Evidence(page.snapshot, triage, dossier, has_sections, (*reversed(decided_at), dossier.read_at))
+    return _Evidence(page.snapshot, triage, dossier, run, (*reversed(decided_at), dossier.read_at))
 
 
 def _judged(one: Decided, evidence: _Evidence | None, policy: Policy) -> Judged:

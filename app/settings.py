@@ -95,6 +95,19 @@ class WorkerSettings(BaseModel):
     concurrency: int = Field(default=4, ge=1, le=64, description="tickets that one process advances at a time")
 
 
+class SignInSettings(BaseModel):
+    """How long somebody stays signed in."""
+
+    model_config = FROZEN
+
+    idle_s: float = Field(
+        default=4 * 3600, ge=60, le=30 * 86400, description="seconds without a request after which a session ends"
+    )
+    lifetime_s: float = Field(
+        default=24 * 3600, ge=60, le=30 * 86400, description="seconds after which a session ends in any case"
+    )
+
+
 def _tenant_names(tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
     for name in tenants:
         try:
@@ -132,10 +145,9 @@ class Settings(BaseSettings):
     public_url: Address | None = Field(
         default=None, description="address under which others reach the web server", examples=["https://cs.example"]
     )
-    pages: bool | None = Field(
-        default=None,
-        description="serve the plain pages to the machine itself; none means where environment is dev. Nobody signs in "
-        "to them, so never where a proxy makes strangers look local",
+    pages: bool = Field(
+        default=True,
+        description="serve the pages that people sign in to; without them this process takes webhooks only",
     )
     master_key: SecretStr | None = Field(
         default=None,
@@ -144,6 +156,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
     models: ModelSettings = Field(default_factory=ModelSettings, description="models")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
+    sign_in: SignInSettings = Field(default_factory=SignInSettings, description="sign-in")
     tenants: Annotated[dict[str, TenantSettings], AfterValidator(_tenant_names)] = Field(
         default_factory=dict, description="the tenants by name"
     )

@@ -153,7 +153,14 @@ def _kind_of_type(annotation: object) -> str:
         return ", ".join(f"`{member.value}`" for member in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "table"
-    names = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret"}
+    names = {
+        str: "text",
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        Path: "path",
+        SecretStr: "secret",
+    }
     return names[annotation] if annotation in names else str(annotation)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
+import app.identity.models
 import app.models
 import graph.audit.models
 import graph.intake.models
@@ -14,6 +15,7 @@ import graph.settlement.models
 import kb.models
 
 OWNERS = (
+    app.identity.models,
     app.models,
     graph.audit.models,
     graph.intake.models,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,6 +21,7 @@ TWIN_WINDOW: Final = timedelta(hours=48)
 PRICE_SUFFIX: Final = ":price"
 """Marks a price adjustment's item key: it is not the refund of the item, which may still come."""
 _MOVES_MONEY: Final = frozenset({ActionKind.REFUND, ActionKind.CANCEL_PAYMENT, ActionKind.STORE_CREDIT})
+_SPEAKS: Final = frozenset({ActionKind.REPLY, ActionKind.ASK_CUSTOMER})
 _CATEGORY_STRICTNESS: Final = (Category.PHYSICAL, Category.PERISHABLE, Category.DIGITAL, Category.CUSTOM)
 
 Values = dict[str, object]
@@ -32,8 +34,9 @@ def facts_for(
     *,
     channel: str,
     brand: str | None,
-    run: Values,
+    run: Mapping[str, object],
     now: datetime,
+    recipients: int | None = None,
 ) -> Facts:
     """The facts of one candidate, for `policies.evaluate.decide`.
 
@@ -45,6 +48,7 @@ def facts_for(
         brand: the ticket's brand, where it has one.
         run: the `run.*` facts.
         now: business time.
+        recipients: how many people a public comment on the ticket reaches, where that is certain.
     """
     values: Values = {**run, **_request(candidate, triage, channel, brand), **_claims(triage.claims)}
     values |= _requester(dossier, now)
@@ -61,6 +65,8 @@ def facts_for(
     if order is not None:
         values |= _order(order, now) | _item(order, candidate.item_key)
     values |= _action(candidate, charge)
+    if candidate.kind in _SPEAKS:
+        values["action.recipient_count"] = recipients
     values |= _subscription(candidate, dossier, charge, now)
     return Facts(values)
 

@@ -20,7 +20,7 @@ from graph.planning import Answer, Item, Plan
 from graph.replies.render import reply
 from graph.replies.templates import Slots, Template
 from graph.sections import Section, Sections
-from graph.verdicts import Decided, Verdicts
+from graph.verdicts import EXECUTABLE, Decided, Verdicts
 from policies.proposal import Missing
 from policies.vocabulary import ActionKind, Intent
 
@@ -122,7 +122,8 @@ def _about(
         case Answer.REFUND_STATUS:
             return [_refund_status(dossier)]
         case None:
-            return [_action(one, dossier, effected) for one in verdicts.of(item.intent)]
+            done = [one for one in verdicts.of(item.intent) if one.candidate.kind in EXECUTABLE]
+            return [_action(one, dossier, effected) for one in done]
 
 
 def _policy(section: Section) -> Paragraph:

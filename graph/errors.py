@@ -2,6 +2,7 @@
 
 GraphError
 ├── BudgetExhausted     the run used up one of its budgets; the run is handed to a person
+├── ToolForbidden       the policy's lists of tools do not let it be read; the run is handed to a person
 ├── ToolSwitchedOff     a kill switch stops the tool; the run is handed to a person
 ├── LeaseLost           another worker holds the ticket now; stop without writing anything
 ├── TicketGone          the ticket was deleted or merged meanwhile; the run ends as ignored
@@ -21,6 +22,14 @@ class BudgetExhausted(GraphError):
     def __init__(self, budget: str, used: int, limit: int) -> None:
         super().__init__(f"the run used {used} of {limit} {budget}: a person takes over")
         self.budget = budget
+
+
+class ToolForbidden(GraphError):
+    """The policy's lists of tools do not let it be read."""
+
+    def __init__(self, tool: str, entry: str) -> None:
+        super().__init__(f"tool {tool!r} is not open to the agent ({entry}): a person takes over")
+        self.tool = tool
 
 
 class ToolSwitchedOff(GraphError):

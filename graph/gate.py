@@ -21,11 +21,12 @@ from sqlmodel import col
 
 from connectors.errors import AccessDenied, ConnectorError
 from graph.audit.log import append
-from graph.errors import BudgetExhausted, ToolSwitchedOff
+from graph.errors import BudgetExhausted, ToolForbidden, ToolSwitchedOff
 from graph.runtime import Runtime, Tenant
 from graph.settlement.models import ConnectorState
 from graph.settlement.switches import read_switches
-from policies.decision import RunBudget
+from graph.spending import Spending
+from policies.tools import ToolRules
 from policies.vocabulary import Tool
 
 Answer = TypeVar("Answer")
@@ -52,13 +53,13 @@ class CallRecord:
 
 @dataclass(slots=True)
 class Gate:
-    """The gate of one step of one run. `records` grow with each call; `used` counts what earlier steps used."""
+    """The gate of one step of one run. `records` grow with each call; `spending` counts over the whole run."""
 
     runtime: Runtime
     tenant: Tenant
     actor: str
-    budget: RunBudget
-    used_tool_calls: int = 0
+    spending: Spending = field(default_factory=Spending)
+    tools: ToolRules = field(default_factory=ToolRules)
     records: list[CallRecord] = field(default_factory=list)
     switches: dict[str, str] | None = None
     draft_only: set[str] = field(default_factory=set)
@@ -74,6 +75,7 @@ class Gate:
 
         Raises:
             BudgetExhausted: the run may not call again.
+            ToolForbidden: the policy's lists of tools do not let it be read.
             ToolSwitchedOff: a kill switch stops the tool.
             ConnectorError: what the adapter raised.
         """
@@ -92,11 +94,10 @@ class Gate:
         return answer
 
     async def _admit(self, tool: Tool, operation: str, reference: str) -> None:
-        limit = self.budget.tool_calls
-        used = self.used_tool_calls + len(self.records)
-        if limit is not None and used >= limit:
-            self._refuse(tool, operation, reference, "budget")
-            raise BudgetExhausted("tool calls", used, limit)
+        refusal = self.tools.refusal_to_read(tool)
+        if refusal is not None:
+            self._refuse(tool, operation, reference, "policy")
+            raise ToolForbidden(tool.value, refusal)
         if self.switches is None:
             # Once a step is soon enough for reading; what changes something outside reads its switch as it reserves.
             async with self.runtime.sessions(self.tenant.tenant_id) as session:
@@ -104,6 +105,11 @@ class Gate:
         if tool.value in self.switches:
             self._refuse(tool, operation, reference, "switched_off")
             raise ToolSwitchedOff(tool.value, self.switches[tool.value])
+        try:
+            self.spending.admit_tool_call()
+        except BudgetExhausted:
+            self._refuse(tool, operation, reference, "budget")
+            raise
 
     def _refuse(self, tool: Tool, operation: str, reference: str, why: str) -> None:
         self.records.append(
@@ -121,6 +127,8 @@ class Gate:
         detail: str | None = None,
     ) -> None:
         latency_ms = round((time.perf_counter() - started) * 1000)
+        if outcome != "done":
+            self.spending.used["tool_errors"] += 1
         credential = self._credential(tool)
         self.records.append(
             CallRecord(tool.value, operation, reference, credential, decision, outcome, latency_ms, detail),

@@ -45,6 +45,11 @@ class Snapshot:
     read_at: datetime
 
     @property
+    def recipients(self) -> int | None:
+        """How many people a public comment reaches: the requester alone, or unknown where others are copied."""
+        return None if self.is_carbon_copied else 1
+
+    @property
     def subject_id(self) -> str:
         """Whose personal data this is, as the vault names them."""
         return f"zendesk/user/{self.requester_id}"

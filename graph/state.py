@@ -6,10 +6,10 @@ by id.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from graph.spending import Spending
 from policies.document import Policy
 from policies.vocabulary import Reason
 
@@ -54,4 +54,4 @@ class RunContext:
     policy: Policy
     give_up: Reason | None = None
     recent: dict[str, object] = field(default_factory=dict)
-    used: Counter[str] = field(default_factory=Counter)
+    spending: Spending = field(default_factory=Spending)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from langgraph.runtime import Runtime as GraphRuntime
 from langgraph.types import interrupt
@@ -22,18 +22,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.errors import VendorRefused, WireError
 from graph.audit.log import NewEvent, append_all
-from graph.errors import BudgetExhausted, TicketGone, ToolSwitchedOff
+from graph.errors import BudgetExhausted, GraphError, TicketGone, ToolForbidden, ToolSwitchedOff
 from graph.gate import Gate
 from graph.models.use import ModelUse
 from graph.runs import artifacts, leases
 from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
+from graph.spending import Spending
 from graph.state import RunContext, RunState
+from graph.withholding import loggable
+from policies.decision import RunBudget
 from policies.document import Policy
-from policies.vocabulary import Outcome, Reason
+from policies.vocabulary import Outcome, Reason, Tool
 
 Value = TypeVar("Value")
 Write = Callable[[AsyncSession], Awaitable[None]]
+
+LAST_NODES: Final = frozenset({"hand_off", "deliver", "close"})
+"""What every run comes to, however it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,20 @@ class StepContext:
     def policy(self) -> Policy:
         """The policy version that the run was started under."""
         return self.context.policy
+
+    def may_ask_claude(self, *, calls: int) -> bool:
+        """Whether the policy lets a text of this run leave for Claude, which may take so many calls of models."""
+        policy = self.policy
+        return (
+            not policy.privacy.forbidden_providers
+            and policy.tools.refusal_to_read(Tool.MODEL_CALL) is None
+            and self.spending.model_calls_left(calls)
+        )
+
+    @property
+    def spending(self) -> Spending:
+        """What the run used up, and may still use."""
+        return self.context.spending
 
     @property
     def tenant_id(self) -> str:
@@ -138,8 +158,16 @@ def step(
         signal = interrupt(dict(ask(state))) if ask is not None else {}
         started = time.perf_counter()
         working = _open(parts, state, runtime.context, node, signal)
-        result = await _attempt(function, working)
-        return await _commit(working, result, round((time.perf_counter() - started) * 1000))
+        used = working.spending.used
+        try:
+            result = await _attempt(function, working)
+        except Exception:
+            used["retries"] += 1  # it is tried again, at once or after a pause
+            raise
+        finally:
+            latency_ms = round((time.perf_counter() - started) * 1000)
+            used["worked_ms"] += latency_ms
+        return await _commit(working, result, latency_ms)
 
     return run
 
@@ -152,20 +180,27 @@ def _open(
     signal: Mapping[str, Any],
 ) -> StepContext:
     tenant = runtime.tenant(state["tenant_id"])
-    used = context.used["tool_calls"]
-    gate = Gate(runtime, tenant, actor="agent", budget=context.policy.budgets, used_tool_calls=used)
+    # What hands the work over is never refused for what the work has used.
+    spending = replace(context.spending, budget=RunBudget()) if node in LAST_NODES else context.spending
+    gate = Gate(runtime, tenant, actor="agent", spending=spending, tools=context.policy.tools)
     return StepContext(runtime, state, context, node, gate, signal)
 
 
+_STOPS: Final[Mapping[type[GraphError], Reason]] = {
+    BudgetExhausted: Reason.BUDGET_EXHAUSTED,
+    ToolSwitchedOff: Reason.KILL_SWITCH,
+    ToolForbidden: Reason.POLICY_DENIED,
+}
+"""What lets the run do no more, and the reason for which a person takes over."""
+
+
 async def _attempt(function: NodeFunction, working: StepContext) -> Step:
-    if working.context.give_up is not None and working.node not in {"hand_off", "deliver", "close"}:
+    if working.context.give_up is not None and working.node not in LAST_NODES:
         return hand_off(working.context.give_up)
     try:
         return await function(working)
-    except BudgetExhausted as error:
-        return hand_off(Reason.BUDGET_EXHAUSTED, note=str(error))
-    except ToolSwitchedOff as error:
-        return hand_off(Reason.KILL_SWITCH, note=str(error))
+    except tuple(_STOPS) as error:
+        return hand_off(_STOPS[type(error)], note=str(error))
     except TicketGone as error:
         return end(Outcome.IGNORED, Reason.STALE, note=str(error))
     except (VendorRefused, WireError) as error:
@@ -211,24 +246,19 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
         for write in result.writes:
             await write(session)
         await session.flush()
-        await session.execute(_count(working, result, row, now))
+        await session.execute(_count(working, row, now))
         await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
-    working.context.used["tool_calls"] += len(working.gate.records)
     for kind, value in result.artifacts.items():
         working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
     return changes
 
 
-def _count(working: StepContext, result: Step, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
+def _count(working: StepContext, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
     return (
         update(Run)
         .where(Run.tenant_id == row.tenant_id, Run.run_id == row.run_id)  # type: ignore[arg-type]
         .values(
-            tool_calls=Run.tool_calls + len(working.gate.records),
-            model_calls=Run.model_calls + len(result.models),
-            input_tokens=Run.input_tokens + sum(use.input_tokens for use in result.models),
-            output_tokens=Run.output_tokens + sum(use.output_tokens for use in result.models),
-            cost_usd_micros=Run.cost_usd_micros + sum(use.cost_usd_micros for use in result.models),
+            **working.spending.columns,
             updated_at=now,
         )
         .execution_options(synchronize_session=False)
@@ -250,7 +280,7 @@ def _events(
             actor="agent",
             run_id=working.run_id,
             ticket_id=working.ticket_id,
-            body=body,
+            body=loggable(kind, body, working.policy.privacy),
         )
 
     calls = [event("tool.called", record.body()) for record in working.gate.records]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from graph.settlement.approvals import ADMIN
 from policies.decision import Decision
 from policies.document import Approvals
 from policies.proposal import Candidate
+from policies.tools import ToolAnswer
 from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
 
 EXECUTABLE: Final = frozenset({ActionKind.REFUND, ActionKind.CANCEL_SUBSCRIPTION, ActionKind.CANCEL_PAYMENT})
@@ -43,14 +45,19 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """All decisions of one cycle, in the order of the plan."""
+    """All decisions of one cycle, in the order of the plan, and the facts about the run that they were made on."""
 
     decided: tuple[Decided, ...]
+    run: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def executable(self) -> tuple[Decided, ...]:
         """The actions that would change something outside."""
         return tuple(one for one in self.decided if one.candidate.kind in EXECUTABLE)
+
+    def of_kind(self, kind: ActionKind) -> tuple[Decided, ...]:
+        """The decisions about actions of one kind."""
+        return tuple(one for one in self.decided if one.candidate.kind is kind)
 
     def of(self, intent: Intent) -> tuple[Decided, ...]:
         """The decisions about one request."""
@@ -66,17 +73,24 @@ class Course:
     rule: str | None = None
 
 
-def course(verdicts: Verdicts) -> Course:
-    """What all decisions together mean. The most restrictive one leads: nobody gets part of an answer by accident."""
+def course(verdicts: Verdicts, reply: ToolAnswer | None = None) -> Course:
+    """What all decisions together mean. The most restrictive one leads: nobody gets part of an answer by accident.
+
+    `reply` is what the policy's lists of tools say about the public reply that tells the customer.
+    """
     denied = [one for one in verdicts.decided if one.decision.verdict is Verdict.DENY]
     if denied:
         return Course("hand_off", cause_of(denied[0].decision) or Reason.POLICY_DENIED, denied[0].decision.rule)
     drafted = [one for one in verdicts.decided if one.decision.mode in _DRAFT_ONLY]
     if drafted:
         return Course("hand_off", cause_of(drafted[0].decision) or Reason.NEEDS_APPROVAL, drafted[0].decision.rule)
+    if reply is not None and reply.verdict is Verdict.DENY:
+        return Course("hand_off", Reason.POLICY_DENIED, reply.entry)
     waiting = [one for one in verdicts.decided if one.decision.acts_alone is not Verdict.ALLOW]
     if waiting:
         return Course("review", cause_of(waiting[0].decision) or Reason.NEEDS_APPROVAL, waiting[0].decision.rule)
+    if reply is not None and reply.verdict is Verdict.NEEDS_APPROVAL:
+        return Course("review", Reason.NEEDS_APPROVAL, reply.entry)
     return Course("act")
 
 

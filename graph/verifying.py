@@ -15,6 +15,7 @@ from graph.redaction.redact import RedactionError, redact
 from graph.replies.templates import Template
 from graph.sections import Sections
 from graph.verdicts import Verdicts
+from policies.document import Domains
 from policies.money import Money
 from policies.vocabulary import Verdict
 
@@ -35,12 +36,13 @@ _AMOUNT: Final = re.compile(r"[$€£¥]\s?\d|\d\s?[$€£¥]|\b[A-Z]{3}\s?\d")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a reply may rest on. `links` are the permitted domains; `name` is the requester's own."""
+    """What a reply may rest on, where it may point, and to whose address it goes."""
 
     verdicts: Verdicts
     sections: Sections
-    links: tuple[str, ...]
+    domains: Domains
     asks: bool
+    recipient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def verify(draft: Draft, evidence: Evidence, *, edited: str | None = None) -> tu
     checks: tuple[Callable[[str, Draft, Evidence], Iterator[Finding]], ...] = (
         _has_shape,
         _has_only_permitted_links,
+        _goes_to_a_permitted_address,
         _names_nothing_internal,
         _holds_no_personal_data,
         _makes_no_admission,
@@ -87,9 +90,18 @@ def _has_shape(text: str, _draft: Draft, _evidence: Evidence) -> Iterator[Findin
 
 def _has_only_permitted_links(text: str, _draft: Draft, evidence: Evidence) -> Iterator[Finding]:
     for link in _LINK.findall(text):
-        host = re.sub(r"^https?://", "", link, flags=re.IGNORECASE).split("/")[0].split(":")[0].lower()
-        if not any(host == domain or host.endswith(f".{domain}") for domain in evidence.links):
+        host = re.split(r"[/?#:\\]", re.sub(r"^https?://", "", link, flags=re.IGNORECASE))[0].lower()
+        if not evidence.domains.permits_link(host):
             yield Finding("links", f"a link to {host!r} is not permitted")
+
+
+def _goes_to_a_permitted_address(_text: str, _draft: Draft, evidence: Evidence) -> Iterator[Finding]:
+    if evidence.recipient is None:
+        permitted = not evidence.domains.recipients
+    else:
+        permitted = evidence.domains.permits_recipient(evidence.recipient)
+    if not permitted:
+        yield Finding("recipients", "the requester's address is in none of the permitted domains")
 
 
 def _names_nothing_internal(text: str, _draft: Draft, _evidence: Evidence) -> Iterator[Finding]:

@@ -190,15 +190,32 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """Where mail may go and links may point. Empty permits none."""
+    """Where mail may go and links may point. `shop.example` permits itself only, `*.shop.example` what is below it.
+
+    Links to domains that are not listed are not permitted. A reply goes to the ticket's requester and nobody else;
+    where recipients are listed, only to one whose address is in them.
+    """
 
     recipients: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
 
+    def permits_link(self, host: str) -> bool:
+        """Whether a reply may hold a link to the host."""
+        return _covers(self.links, host)
+
+    def permits_recipient(self, address: str) -> bool:
+        """Whether a reply may go to the address of a requester."""
+        return not self.recipients or _covers(self.recipients, address.rpartition("@")[2])
+
+
+def _covers(domains: tuple[str, ...], host: str) -> bool:
+    name = host.lower().rstrip(".")
+    return any(name == domain or (domain.startswith("*.") and name.endswith(domain[1:])) for domain in domains)
+
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Field names that are never read, never sent to a model, never logged; providers that are forbidden."""
+    """Fields (`policies.fields`) that are never read, sent to a model or logged; providers that are forbidden."""
 
     never_read: tuple[str, ...] = ()
     never_model: tuple[str, ...] = ()

@@ -38,6 +38,9 @@ FAMILIES: Final = MappingProxyType(
     },
 )
 
+READS: Final = frozenset({Tool.ZENDESK_READ, Tool.STRIPE_READ, Tool.ORDERS_READ, Tool.KB_SEARCH, Tool.MODEL_CALL})
+"""Tools that change nothing."""
+
 TOOL_OF_ACTION: Final = MappingProxyType(
     {
         ActionKind.REFUND: Tool.STRIPE_REFUND,
@@ -94,6 +97,24 @@ class ToolRules:
     def silent(self) -> bool:
         """Whether the file says nothing about tools at all."""
         return self.allow is None and not self.deny and not self.approve
+
+    def refusal_to_read(self, tool: Tool) -> str | None:
+        """Why a reading tool may not be called, or None where it may.
+
+        Nobody can be asked before every read, so an entry that asks for approval refuses. An allow-list that names a
+        tool which acts on a system opens that system to reading: nothing is decided without its facts.
+        """
+        for entries, word in ((self.deny, "tools.deny"), (self.approve, "approvals")):
+            for entry in entries:
+                if tool in entry.tools and entry.over is None:
+                    return f"{word}:{entry.written}"
+        if self.allow is None:
+            return None
+        system = tool.value.partition(".")[0]
+        opened = {named.value.partition(".")[0] for entry in self.allow for named in entry.tools - READS}
+        if system in opened or any(tool in entry.tools for entry in self.allow):
+            return None
+        return f"tools.allow:{tool.value} is not in it"
 
     def answer(self, tool: Tool, amount: Money | None = None) -> ToolAnswer | None:
         """What the lists say about calling the tool with the amount, or None where they say nothing."""

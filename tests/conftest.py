@@ -30,6 +30,7 @@ SCHEMA_SOURCES = (
     "app/migrate.py",
     "app/migrations/**/*.py",
     "app/models.py",
+    "app/identity/models.py",
     "graph/**/*models.py",
     "graph/rulebook.py",
     "graph/tenancy.py",

@@ -16,12 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 
+from app.ambient import business_clock, new_id, new_token
 from app.commanding import Commanding
 from app.db import Database
 from app.demo.boot import Booted, booted
 from app.demo.report import Report, newest_runs, report, show
 from app.demo.reset import reset_tenant
 from app.demo.stories import demo_settings, settings_from
+from app.identity import accounts, links
+from app.identity.accounts import Act, NewAccount
+from app.identity.links import Purpose
+from app.identity.roles import Role
 from app.listening import free_port, listen
 from app.sandboxed import LOOPBACK, TENANT, Ports, write_settings
 from app.settings import Settings, load_settings
@@ -37,6 +42,11 @@ POLL_S: Final = 0.15
 STEP_S: Final = 900.0
 """How far the sandbox's clock is moved at once while nothing but holds and later events is waited for."""
 MAX_STEPS: Final = 20
+
+DEMO_PERSON: Final = NewAccount(
+    email="demo@larkspur-goods.example", name="Demo", roles=(Role.AGENT, Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN)
+)
+"""Who the demo signs in. Beside a sandbox there is nobody else, and nothing real to decide about."""
 
 _MOVING: Final = text(
     """
@@ -101,7 +111,7 @@ def demo(
         else:
             show(found, console)
         if not exit_:
-            _stay(shown, web_url)
+            _stay(shown, f"{web_url}{asyncio.run(_door(shown))}")
 
 
 def _ingest(commanding: Commanding, storage: Storage, console: Console) -> None:
@@ -194,8 +204,25 @@ async def _until_quiet(shown: _Show, progress: Progress, working: object) -> Non
         await database.close()
 
 
-def _stay(shown: _Show, web_url: str) -> None:
-    shown.console.print(f"\nRead the runs and answer what waits at {web_url}/  (Ctrl-C stops everything)")
+async def _door(shown: _Show) -> str:
+    """The path of a link that signs in the demo's person, once."""
+    database = Database(shown.storage.app_url, pool_size=2)
+    now = business_clock(shown.settings)()
+    act, token = Act("demo", now, new_id), new_token()
+    try:
+        async with database.tenant(TENANT) as session:
+            account = await accounts.create(session, TENANT, DEMO_PERSON, act)
+            await links.keep(session, TENANT, token, Purpose.SIGN_IN, now=now, account_id=account.account_id)
+    finally:
+        await database.close()
+    return f"/t/{TENANT}/demo/{token}"
+
+
+def _stay(shown: _Show, door: str) -> None:
+    shown.console.print(
+        "\nRead the runs and answer what waits. This link signs you in, once (Ctrl-C stops everything):"
+    )
+    shown.console.print(door, soft_wrap=True, highlight=False)
     try:
         while True:
             shown.running.tend()

@@ -10,15 +10,9 @@ from typing import Final
 from sqlalchemy import create_engine, pool, text
 
 from app.db import parse_url
+from app.tables import metadata
 
 _KEPT: Final = ("kb_",)
-_TABLES: Final = text(
-    """
-    SELECT table_name FROM information_schema.columns
-     WHERE table_schema = current_schema() AND column_name = 'tenant_id'
-     ORDER BY table_name
-    """,
-)
 
 
 def reset_tenant(admin_url: str, tenant_id: str) -> None:
@@ -27,10 +21,9 @@ def reset_tenant(admin_url: str, tenant_id: str) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT set_config('countersign.tenant', :tenant, true)"), {"tenant": tenant_id})
-            for name in connection.execute(_TABLES).scalars().all():
-                if not name.startswith(_KEPT):
-                    quoted = connection.dialect.identifier_preparer.quote(name)
-                    connection.execute(text(f"DELETE FROM {quoted} WHERE tenant_id = :tenant"), {"tenant": tenant_id})  # noqa: S608
+            for table in reversed(metadata().sorted_tables):  # what refers to another row goes first
+                if not table.name.startswith(_KEPT):
+                    connection.execute(table.delete().where(table.c.tenant_id == tenant_id))
             for name in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
                 connection.execute(
                     text(f"DELETE FROM {name} WHERE split_part(thread_id, ':', 1) = :tenant"),  # noqa: S608

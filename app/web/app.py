@@ -1,33 +1,31 @@
-"""The web process: webhooks, the pages, and whether it is well."""
+"""The web process: webhooks, the pages people sign in to, and whether it is well."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
-from app.ambient import business_clock, new_id, vault_of
+from app.ambient import business_clock, is_sandboxed, new_id, new_token, vault_of
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
-from app.settings import Environment, Settings
-from app.web import pages, webhooks
+from app.identity.passwords import Passwords
+from app.identity.sessions import Lifetimes
+from app.identity.sign_in import SignIn
+from app.settings import Settings
+from app.web import entry, pages, webhooks
+from app.web.access import Guard, add, declared
+from app.web.entry import Entry
+from app.web.pages import Pages
+from app.web.places import Places
+from app.web.rendering import Renderer
+from app.web.shield import Shield, answer_refusals
 from connectors.errors import ConfigurationError
 from connectors.zendesk.signing import check_secrets
-from graph.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """What the web process works with."""
-
-    database: Database
-    settings: Settings
-    now: Callable[[], datetime]
-    vault: Vault
 
 
 def create_app(settings: Settings, app_url: str) -> FastAPI:
@@ -35,37 +33,53 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
 
     Raises:
         SettingsError: a tenant's webhook secret is missing or the public test secret.
+        UndeclaredRoute: a route does not say who may use it.
     """
-    web = Web(Database(app_url, pool_size=8), settings, business_clock(settings), vault_of(settings))
-    door = webhooks.Door(web.database.tenant, _secrets(settings), web.now, new_id)
+    database, now = Database(app_url, pool_size=8), business_clock(settings)
+    lifetimes = Lifetimes(timedelta(seconds=settings.sign_in.idle_s), timedelta(seconds=settings.sign_in.lifetime_s))
+    places, renderer = Places(settings.public_url), Renderer()
+    guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await web.database.close()
+        await database.close()
 
     app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(webhooks.routes(door))
-    if settings.pages is True or (settings.pages is None and settings.environment is Environment.DEV):
-        # Nobody signs in yet, so the pages are for the machine itself. Elsewhere they are asked for by name, because a
-        # proxy on the same machine would make strangers look local.
-        app.include_router(pages.routes(pages.Pages(web.database.tenant, web.vault, web.now, tuple(settings.tenants))))
+    answer_refusals(app, renderer)
+    app.include_router(webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)))
+    app.include_router(_health(guard))
+    if settings.pages:
+        sign_in = SignIn(database.tenant, Passwords(), now, new_id, new_token, lifetimes)
+        app.include_router(entry.routes(Entry(guard, sign_in, renderer), is_demo=is_sandboxed(settings)))
+        app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault_of(settings), now, new_id)))
+    declared(app)
+    app.add_middleware(
+        Shield,
+        renderer=renderer,
+        new_nonce=lambda: secrets.token_urlsafe(16),
+        is_encrypted=(settings.public_url or "").startswith("https://"),
+    )
+    return app
 
-    @app.get("/healthz")
+
+def _health(guard: Guard) -> APIRouter:
     async def healthz() -> Response:
-        for tenant_id in settings.tenants:
+        for tenant_id in sorted(guard.tenants):
             try:
-                async with web.database.tenant(tenant_id):
+                async with guard.sessions(tenant_id):
                     pass
             except DatabaseError as error:
                 return JSONResponse({"ok": False, "error": str(error)}, 503)
         return JSONResponse({"ok": True})
 
-    return app
+    router = APIRouter()
+    add(router, "GET", "/healthz", healthz, guard.open("says whether the database answers"))
+    return router
 
 
 def _secrets(settings: Settings) -> dict[str, webhooks.Secrets]:
-    secrets: dict[str, webhooks.Secrets] = {}
+    secrets_of: dict[str, webhooks.Secrets] = {}
     for name, tenant in settings.tenants.items():
         zendesk = tuple(one.get_secret_value() for one in tenant.zendesk.webhook_secrets) if tenant.zendesk else ()
         stripe = tuple(one.get_secret_value() for one in tenant.stripe.webhook_secrets) if tenant.stripe else ()
@@ -73,5 +87,5 @@ def _secrets(settings: Settings) -> dict[str, webhooks.Secrets]:
             check_secrets(zendesk)
         except ConfigurationError as error:
             raise SettingsError([f"tenant {name!r}: {error}"]) from error
-        secrets[name] = webhooks.Secrets(zendesk, stripe)
-    return secrets
+        secrets_of[name] = webhooks.Secrets(zendesk, stripe)
+    return secrets_of

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from app.errors import DatabaseError
+from app.web.access import Signed, add
 from connectors.errors import SignatureError, WireError
 from connectors.stripe import signing as stripe_signing
 from connectors.zendesk import events as zendesk_events
@@ -67,14 +68,14 @@ def routes(door: Door) -> APIRouter:
     """The webhook routes."""
     router = APIRouter()
 
-    @router.post("/webhooks/zendesk/{tenant_id}", status_code=HTTPStatus.ACCEPTED)
     async def zendesk(tenant_id: str, request: Request) -> Response:
         return await _answer(door, tenant_id, request, _zendesk)
 
-    @router.post("/webhooks/stripe/{tenant_id}", status_code=HTTPStatus.ACCEPTED)
     async def stripe(tenant_id: str, request: Request) -> Response:
         return await _answer(door, tenant_id, request, _stripe)
 
+    add(router, "POST", "/webhooks/zendesk/{tenant_id}", zendesk, Signed("Zendesk"))
+    add(router, "POST", "/webhooks/stripe/{tenant_id}", stripe, Signed("Stripe"))
     return router
 
 

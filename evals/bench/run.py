@@ -99,10 +99,12 @@ class TimedGateway(Gateway):
         self._inner = inner
         self._watch = watch
 
-    async def triage(self, subject: str, message: str, history: Sequence[str] = ()) -> Understood:
+    async def triage(
+        self, subject: str, message: str, history: Sequence[str] = (), *, asks_claude: bool = True
+    ) -> Understood:
         """As the gateway does."""
         with self._watch.running():
-            return await self._inner.triage(subject, message, history)
+            return await self._inner.triage(subject, message, history, asks_claude=asks_claude)
 
     async def choose(self, intent: Intent, message: str, described: Sequence[str]) -> Chosen:
         """As the gateway does."""

@@ -9,7 +9,6 @@ from graph.gate import Gate
 from graph.intake.models import Disposition, InboxEvent
 from graph.runtime import Runtime
 from graph.settlement.vendor_events import Hearing, on_dispute, on_refund
-from policies.decision import RunBudget
 from policies.vocabulary import Tool
 
 SOURCE = "stripe"
@@ -31,7 +30,7 @@ async def take_in(runtime: Runtime, tenant_id: str, event_id: str) -> None:
         await _take_in_warning(runtime, event, event.object_id)
         return
     tenant = runtime.tenant(tenant_id)
-    gate = Gate(runtime, tenant, actor="intake", budget=RunBudget())
+    gate = Gate(runtime, tenant, actor="intake")
     refund_id = event.object_id
     refund = await gate.read(Tool.STRIPE_READ, "refunds.show", refund_id, lambda: tenant.stripe.refund(refund_id))
     async with runtime.sessions(tenant_id) as session:

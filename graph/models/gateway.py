@@ -59,13 +59,16 @@ class Gateway:
         self._claude = claude
         self._clock = clock
 
-    async def triage(self, subject: str, message: str, history: Sequence[str] = ()) -> Understood:
+    async def triage(
+        self, subject: str, message: str, history: Sequence[str] = (), *, asks_claude: bool = True
+    ) -> Understood:
         """Understand the newest message. Text must be redacted already.
 
-        Claude's answer is checked again and replaced by the local model's where it is no triage.
+        Claude's answer is checked again and replaced by the local model's where it is no triage. Without `asks_claude`
+        the text stays in this process.
         """
         uses: list[ModelUse] = []
-        if self._claude is not None:
+        if self._claude is not None and asks_claude:
             try:
                 triage, use = await asyncio.to_thread(self._claude.triage, subject, message, tuple(history))
             except ClaudeUnusable as error:

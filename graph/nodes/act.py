@@ -41,6 +41,7 @@ from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Decided, Verdicts
+from graph.withholding import readable_charge
 from policies.vocabulary import ActionKind, Intent, Reason, Tool, Verdict
 
 FRESH_FOR = timedelta(seconds=60)
@@ -106,12 +107,13 @@ async def _read_again(context: StepContext, verdicts: Verdicts, dossier: Dossier
     read_at = context.runtime.now()
     fresh: dict[str, ChargeView] = {}
     for charge_id in sorted(acted_on):
-        fresh[charge_id] = await context.gate.read(
+        charge = await context.gate.read(
             Tool.STRIPE_READ,
             "charges.show",
             charge_id,
             partial(context.tenant.stripe.charge, charge_id),
         )
+        fresh[charge_id] = readable_charge(charge, context.policy.privacy)
     charges = tuple(fresh.get(charge.charge_id, charge) for charge in dossier.charges or ())
     return replace(dossier, charges=charges, read_at=read_at) if fresh else dossier
 

@@ -47,8 +47,9 @@ async def answer(context: StepContext) -> Step:
     evidence = Evidence(
         await context.load("verdicts", Verdicts),
         await context.load("sections", Sections),
-        context.policy.domains.links,
+        context.policy.domains,
         asks,
+        snapshot.requester_email,
     )
     findings = verify(draft, evidence, edited=edited)
     if findings:

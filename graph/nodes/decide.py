@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from graph.casefile import Values, facts_for
+from graph.casefile import facts_for
 from graph.dossier import Dossier
 from graph.models.triage import Triage
-from graph.planning import Answer, Plan
+from graph.planning import Answer, Item, Plan
 from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
-from graph.verdicts import Decided, Verdicts, course
+from graph.verdicts import Decided, Verdicts, cause_of, course
 from policies.evaluate import decide as decide_by_policy
 from policies.proposal import Candidate
-from policies.vocabulary import Reason
+from policies.vocabulary import ActionKind, Reason, Tool, Verdict
 
 
 async def decide(context: StepContext) -> Step:
@@ -30,11 +30,15 @@ async def decide(context: StepContext) -> Step:
         asked = context.state.get("questions_asked", 0)
         if asked >= context.policy.questions.max_questions:
             return _with(hand_off(Reason.MISSING_DATA), verdicts, rows, body)
+        refused = next((one for one in verdicts.of_kind(ActionKind.ASK_CUSTOMER) if not _acts(one)), None)
+        if refused is not None:
+            reason = cause_of(refused.decision) or Reason.MISSING_DATA
+            return _with(hand_off(reason, note="the customer is not asked without a person"), verdicts, rows, body)
         ask = Step("draft", RunState(asks=True, reason=None), body={"asks": [one.value for one in missing]})
         return _with(ask, verdicts, rows, body)
     if await _lacks_knowledge(context, plan):
         return _with(hand_off(Reason.MISSING_DATA, note="no policy section answers this"), verdicts, rows, body)
-    led = course(verdicts)
+    led = course(verdicts, context.policy.tools.answer(Tool.ZENDESK_REPLY))
     body |= {"course": led.goto, "reason": led.reason.value if led.reason else None, "rule": led.rule}
     update = RunState(reason=led.reason.value if led.reason else None, asks=False)
     goto = "hand_off" if led.goto == "hand_off" else "draft"
@@ -71,10 +75,10 @@ async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
     triage = await context.load("triage", Triage)
     dossier = await context.load("dossier", Dossier)
     sections = await context.load("sections", Sections)
-    run: Values = {
+    run: dict[str, int] = {
         "run.questions_asked": context.state.get("questions_asked", 0),
-        "run.tool_errors": sum(record.outcome != "done" for record in context.gate.records),
-        "run.retries": 0,
+        "run.tool_errors": context.spending.used["tool_errors"],
+        "run.retries": context.spending.used["retries"],
         "run.missing_documents": 0 if sections.found else 1,
     }
 
@@ -87,12 +91,21 @@ async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
             brand=snapshot.brand,
             run=run,
             now=context.now,
+            recipients=snapshot.recipients,
         )
         return Decided(candidate, decide_by_policy(context.policy, facts, now=context.now))
 
-    return Verdicts(
-        tuple(decided(candidate) for item in plan.items if not item.missing for candidate in item.candidates)
-    )
+    actions = [candidate for item in plan.items for candidate in _actions(item)]
+    return Verdicts(tuple(decided(candidate) for candidate in actions), run)
+
+
+def _actions(item: Item) -> tuple[Candidate, ...]:
+    """What would be done about the request now: where something is missing, that is asking for it."""
+    return (Candidate(ActionKind.ASK_CUSTOMER, item.intent),) if item.missing else item.candidates
+
+
+def _acts(one: Decided) -> bool:
+    return one.decision.acts_alone is Verdict.ALLOW
 
 
 async def _lacks_knowledge(context: StepContext, plan: Plan) -> bool:

@@ -21,6 +21,7 @@ from graph.models.triage import Triage
 from graph.planning import NEEDS_CHARGES, NEEDS_ORDERS, NEEDS_SUBSCRIPTIONS
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext
+from graph.withholding import readable_charge, readable_customer
 from policies.vocabulary import Tool
 
 CHARGES_SINCE = timedelta(days=400)
@@ -115,7 +116,7 @@ def _identity(snapshot: Snapshot, customers: tuple[CustomerView, ...]) -> Identi
 
 
 async def _customers(context: StepContext, snapshot: Snapshot) -> tuple[CustomerView, ...]:
-    return await context.gate.read(
+    found = await context.gate.read(
         Tool.STRIPE_READ,
         "customers.find",
         snapshot.requester_id,
@@ -124,16 +125,18 @@ async def _customers(context: StepContext, snapshot: Snapshot) -> tuple[Customer
             zendesk_user_id=snapshot.requester_id,
         ),
     )
+    return tuple(readable_customer(one, context.policy.privacy) for one in found)
 
 
 async def _charges(context: StepContext, customer: CustomerView) -> tuple[ChargeView, ...]:
     since = context.now - CHARGES_SINCE
-    return await context.gate.read(
+    found = await context.gate.read(
         Tool.STRIPE_READ,
         "charges.list",
         customer.customer_id,
         lambda: context.tenant.stripe.charges_of(customer.customer_id, since=since),
     )
+    return tuple(readable_charge(one, context.policy.privacy) for one in found)
 
 
 async def _histories(
@@ -207,6 +210,8 @@ async def _orders(
     charges: tuple[ChargeView, ...],
 ) -> tuple[OrderView, ...] | None:
     orders = context.tenant.orders
+    if orders is not None and context.policy.tools.refusal_to_read(Tool.ORDERS_READ) is not None:
+        return None
     if orders is not None:
         try:
             listed = await context.gate.read(

@@ -10,7 +10,7 @@ from connectors.errors import ConnectorError, VendorUnavailable
 from connectors.zendesk.update import NewComment, update_body
 from graph.dossier import Dossier
 from graph.drafting import Draft, draft_of, paragraphs
-from graph.errors import BudgetExhausted, ToolSwitchedOff
+from graph.errors import ToolForbidden, ToolSwitchedOff
 from graph.models.triage import Triage
 from graph.nodes.answer import TAG, read_ticket
 from graph.note import Findings, note_text
@@ -21,7 +21,9 @@ from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
 from graph.verdicts import Verdicts
-from policies.vocabulary import Mode, Outcome, Reason, Tool
+from policies.evaluate import decide
+from policies.facts import Facts
+from policies.vocabulary import ActionKind, Mode, Outcome, Reason, Tool, Verdict
 
 HANDED_OFF_TAG = "countersign_handoff"
 
@@ -31,12 +33,15 @@ async def hand_off(context: StepContext) -> Step:
     reason = Reason(context.state.get("reason") or Reason.TOOL_ERROR.value)
     ended = RunState(outcome=Outcome.HANDED_OFF.value, reason=reason.value)
     findings = await _findings(context, reason)
-    if _is_shadow(findings.verdicts):
+    if _is_shadow(context, findings):
         # A shadow run leaves no trace outside.
         return Step("close", ended, body={"reason": reason.value, "shadow": True})
+    lists = context.policy.tools.answer(Tool.ZENDESK_UPDATE)
+    if lists is not None and lists.verdict is Verdict.DENY:
+        return Step("close", ended, body={"reason": reason.value, "no_note": lists.entry})
     try:
         ticket = await read_ticket(context)
-    except (VendorUnavailable, BudgetExhausted, ToolSwitchedOff, ConnectorError) as error:
+    except (VendorUnavailable, ToolForbidden, ToolSwitchedOff, ConnectorError) as error:
         if isinstance(error, VendorUnavailable) and context.context.give_up is None:
             raise
         return Step("close", ended, body={"reason": reason.value, "no_note": type(error).__name__})
@@ -60,8 +65,17 @@ async def hand_off(context: StepContext) -> Step:
     return await put_out(context, outgoing, update=ended, body={"reason": reason.value})
 
 
-def _is_shadow(verdicts: Verdicts | None) -> bool:
-    return verdicts is not None and any(one.decision.mode is Mode.SHADOW for one in verdicts.decided)
+def _is_shadow(context: StepContext, findings: Findings) -> bool:
+    """Whether the policy only watches: what was decided, or, where the run did not come so far, handing over itself."""
+    if findings.verdicts is not None and findings.verdicts.decided:
+        return any(one.decision.mode is Mode.SHADOW for one in findings.verdicts.decided)
+    known = {
+        "action.kind": ActionKind.HAND_OFF.value,
+        "request.intent": None if findings.triage is None else findings.triage.primary.value,
+        "requester.segment": None if findings.dossier is None else findings.dossier.segment,
+        "request.brand": None if findings.snapshot is None else findings.snapshot.brand,
+    }
+    return decide(context.policy, Facts(known), now=context.now).mode is Mode.SHADOW
 
 
 async def _findings(context: StepContext, reason: Reason) -> Findings:

@@ -12,6 +12,7 @@ from graph.redaction.redact import Redacted, RedactionError, redact
 from graph.snapshot import Attachment, Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, end, hand_off
+from graph.withholding import readable_entries, reads
 from policies.vocabulary import Outcome, Reason, Tool
 
 MAX_HISTORY = 10
@@ -91,15 +92,17 @@ def _snapshot(
     public: list[CommentView],
     newest: CommentView,
 ) -> Step:
+    privacy = context.policy.privacy
     known = KnownProfile(
         names=(requester.name,),
         emails=(requester.email,) if requester.email else (),
-        phones=(requester.phone,) if requester.phone else (),
+        phones=(requester.phone,) if requester.phone and reads(privacy, "requester.phone") else (),
     )
     try:
         subject = redact(ticket.subject, known)
         message = redact(newest.body[:MAX_CHARACTERS], known)
-        earlier = [comment for comment in public if comment.comment_id < newest.comment_id]
+        readable = public if reads(privacy, "ticket.history") else []
+        earlier = [comment for comment in readable if comment.comment_id < newest.comment_id]
         history = [redact(comment.body[:MAX_CHARACTERS], known) for comment in earlier[-MAX_HISTORY:]]
     except RedactionError as error:
         # Without a safe text no model and no log may see the ticket; a person can read it in Zendesk.
@@ -114,15 +117,21 @@ def _snapshot(
         requester_name=requester.name,
         requester_email=requester.email,
         requester_verified=requester.is_verified,
-        requester_tags=requester.tags,
+        requester_tags=requester.tags if reads(privacy, "requester.tags") else (),
         is_carbon_copied=ticket.has_copies,
         flags=newest.flags,
         newest_comment_id=newest.comment_id,
         newest=message.text,
         history=tuple(one.text for one in history),
-        attachments=tuple(Attachment(one.file_name, one.content_type, one.size) for one in newest.attachments),
-        tags=ticket.tags,
-        custom_fields={str(one.field_id): str(one.value) for one in ticket.custom_fields if one.value is not None},
+        attachments=tuple(Attachment(one.file_name, one.content_type, one.size) for one in newest.attachments)
+        if reads(privacy, "ticket.attachments")
+        else (),
+        tags=ticket.tags if reads(privacy, "ticket.tags") else (),
+        custom_fields=readable_entries(
+            {str(one.field_id): str(one.value) for one in ticket.custom_fields if one.value is not None},
+            privacy,
+            "ticket.custom_fields",
+        ),
         updated_stamp=ticket.updated_stamp,
         read_at=context.now,
     )

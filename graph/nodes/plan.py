@@ -11,6 +11,8 @@ from graph.planning import Item, Plan
 from graph.planning import plan as plan_for
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, end, hand_off
+from graph.withholding import shows_models
+from policies.document import Privacy
 from policies.proposal import Candidate
 from policies.vocabulary import Intent, Outcome, Reason
 
@@ -32,7 +34,7 @@ async def plan(context: StepContext) -> Step:
     items: list[Item] = []
     uses: list[ModelUse] = []
     for item in drawn.items:
-        chosen, used = await _settle_choice(context, item, dossier, text)
+        chosen, used = await _settle_choice(context, item, dossier, snapshot)
         items.append(chosen)
         uses.extend(used)
     body = {
@@ -74,21 +76,30 @@ async def _settle_choice(
     context: StepContext,
     item: Item,
     dossier: Dossier,
-    text: str,
+    snapshot: Snapshot,
 ) -> tuple[Item, tuple[ModelUse, ...]]:
     if not item.is_ambiguous:
         return item, ()
-    described = tuple(_described(candidate, dossier) for candidate in item.candidates)
+    if not context.may_ask_claude(calls=1):
+        return item, ()
+    context.spending.admit_model_call()
+    privacy = context.policy.privacy
+    described = tuple(_described(candidate, dossier, privacy) for candidate in item.candidates)
+    subject = snapshot.subject if shows_models(privacy, "ticket.subject") else ""
+    text = f"{subject}\n{snapshot.newest}"
     chosen = await context.runtime.gateway.choose(item.intent, text, described)
+    context.spending.note(chosen.uses)
     if chosen.index is None:
         return item, chosen.uses
     return replace(item, candidates=(item.candidates[chosen.index],), missing=frozenset()), chosen.uses
 
 
-def _described(candidate: Candidate, dossier: Dossier) -> str:
-    """A candidate in words that code wrote, without ids."""
+def _described(candidate: Candidate, dossier: Dossier, privacy: Privacy) -> str:
+    """A candidate in words that code wrote, without ids of vendors and without what no model may see."""
     charge = next((one for one in dossier.charges or () if one.charge_id == candidate.charge_id), None)
-    order = f"order {candidate.order_id}, " if candidate.order_id else ""
-    if charge is None:
-        return f"{candidate.kind.value.replace('_', ' ')}, {order}".rstrip(", ")
-    return f"{order}{charge.amount} paid on {charge.created_at.date().isoformat()}"
+    parts = {"order.id": f"order {candidate.order_id}" if candidate.order_id else ""}
+    if charge is not None:
+        parts["charge.amount"] = str(charge.amount)
+        parts["charge.date"] = f"paid on {charge.created_at.date().isoformat()}"
+    shown = [words for name, words in parts.items() if words and shows_models(privacy, name)]
+    return ", ".join([candidate.kind.value.replace("_", " "), *shown])

@@ -9,6 +9,7 @@ from graph.sections import Section, Sections
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext
 from kb.search import Filters, search
+from policies.vocabulary import Tool
 
 SECTIONS = 5
 MAX_QUERY_CHARACTERS = 1_000
@@ -17,6 +18,9 @@ MAX_QUERY_CHARACTERS = 1_000
 
 async def retrieve(context: StepContext) -> Step:
     """Intents and text → sections."""
+    refusal = context.policy.tools.refusal_to_read(Tool.KB_SEARCH)
+    if refusal is not None:
+        return Step("plan", artifacts={"sections": Sections(())}, body={"sections": [], "refused": refusal})
     snapshot = await context.load("snapshot", Snapshot)
     triage = await context.load("triage", Triage)
     query = f"{snapshot.subject}\n{snapshot.newest}"[:MAX_QUERY_CHARACTERS]

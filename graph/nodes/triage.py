@@ -11,6 +11,7 @@ from graph.models.later import answered, takes_back
 from graph.models.triage import Triage
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
+from graph.withholding import shows_models
 from policies.vocabulary import Reason
 
 
@@ -19,7 +20,15 @@ async def triage(context: StepContext) -> Step:
     snapshot = await context.load("snapshot", Snapshot)
     is_later = bool(snapshot.history) and (context.state["cycle"] > 1 or context.state.get("follow_up", False))
     subject = "" if is_later else snapshot.subject
-    understood = await context.runtime.gateway.triage(subject, snapshot.newest, snapshot.history)
+    privacy = context.policy.privacy
+    context.spending.admit_model_call()
+    understood = await context.runtime.gateway.triage(
+        subject if shows_models(privacy, "ticket.subject") else "",
+        snapshot.newest,
+        snapshot.history if shows_models(privacy, "ticket.history") else (),
+        asks_claude=context.may_ask_claude(calls=2),  # where it does not answer, the embedded model is called, too
+    )
+    context.spending.note(understood.uses)
     found = understood.triage
     if context.state.get("questions_asked", 0):
         found = answered(await context.load("triage", Triage), found)

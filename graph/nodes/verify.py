@@ -19,7 +19,7 @@ from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Verdicts, approvers_of, course
 from graph.verifying import Evidence
 from graph.verifying import verify as check
-from policies.vocabulary import Reason
+from policies.vocabulary import Reason, Tool
 
 
 async def verify(context: StepContext) -> Step:
@@ -27,7 +27,13 @@ async def verify(context: StepContext) -> Step:
     draft = await context.load("draft", Draft)
     verdicts = await context.load("verdicts", Verdicts)
     asks = context.state.get("asks", False)
-    evidence = Evidence(verdicts, await context.load("sections", Sections), context.policy.domains.links, asks)
+    evidence = Evidence(
+        verdicts,
+        await context.load("sections", Sections),
+        context.policy.domains,
+        asks,
+        (await context.load("snapshot", Snapshot)).requester_email,
+    )
     findings = check(draft, evidence)
     body: dict[str, object] = {"findings": [{"check": one.check, "reason": one.reason} for one in findings]}
     if findings:
@@ -35,7 +41,9 @@ async def verify(context: StepContext) -> Step:
         return Step(failed.goto, failed.update, body={**body, **failed.body})
     if asks:
         return Step("answer", body=body)
-    led = course(verdicts)
+    led = course(verdicts, context.policy.tools.answer(Tool.ZENDESK_REPLY))
+    if led.goto == "hand_off":
+        return hand_off(led.reason or Reason.POLICY_DENIED, note=led.rule)
     if led.goto == "review":
         return await _ask_a_person(context, verdicts, led.reason, body)
     return Step("act", RunState(reason=None), body=body)

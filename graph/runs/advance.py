@@ -8,7 +8,6 @@ the settlement's own rules.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from graph.settlement.changes import find_effect
 from graph.settlement.models import EffectState
 from graph.settlement.performers import performers
 from graph.settlement.send import Sender, recheck, send
+from graph.spending import Spending
 from graph.state import RunContext, RunState
 from policies.vocabulary import Reason
 
@@ -164,7 +164,7 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
     try:
         left = await machine.ainvoke(graph_input, config, context=context, durability="sync")
     except (VendorUnavailable, NodeTimeoutError) as error:
-        await wait_for_vendor(advancer.runtime, run, error, token=token)
+        await wait_for_vendor(advancer.runtime, run, error, used=context.spending.columns, token=token)
         return False
     interrupts: tuple[Interrupt, ...] = tuple(left.get("__interrupt__", ()))
     if interrupts:
@@ -180,7 +180,7 @@ async def _context(runtime: Runtime, run: Run, token: int) -> RunContext:
         token=token,
         policy=policy,
         give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None,
-        used=Counter(tool_calls=run.tool_calls),
+        spending=Spending.of(run, policy.budgets),
     )
 
 

@@ -18,7 +18,6 @@ from graph.intake.models import Disposition, InboxEvent
 from graph.intake.recognise import Meaning, Recognised, recognise
 from graph.runs.models import Run, RunState, WaitFor
 from graph.runtime import Runtime
-from policies.decision import RunBudget
 from policies.vocabulary import Tool
 
 
@@ -177,7 +176,7 @@ def _is_new(comment: CommentView, incoming: Incoming) -> bool:
 
 async def _comments(runtime: Runtime, incoming: Incoming) -> tuple[CommentView, ...]:
     tenant = runtime.tenant(incoming.tenant_id)
-    gate = Gate(runtime, tenant, actor="intake", budget=RunBudget())
+    gate = Gate(runtime, tenant, actor="intake")
     ticket_id = int(incoming.ticket_id)
     try:
         return await gate.read(

@@ -59,11 +59,13 @@ class Run(TenantRow, table=True):
     reply_sent: bool = False
     questions_asked: int = 0
     tool_calls: int = 0
+    tool_errors: int = 0  # of those calls, the ones that failed
     model_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd_micros: int = 0
-    retries: int = 0
+    retries: int = 0  # steps that were tried again
+    worked_ms: int = Field(default=0, sa_type=BigInteger)  # time in nodes, without what it waited
     started_at: datetime = utc_field()
     updated_at: datetime = utc_field()
     ended_at: datetime | None = utc_field(default=None, nullable=True)

@@ -25,7 +25,6 @@ from graph.settlement.changes import read_effect
 from graph.settlement.models import Effect, EffectKind
 from graph.settlement.requests import EffectRequest
 from graph.settlement.reserve import Means, reserve_all
-from policies.decision import RunBudget
 from policies.money import Money
 from policies.vocabulary import Outcome, Reason, Tool
 
@@ -82,7 +81,7 @@ async def reopen(runtime: Runtime, tenant_id: str, effect_id: str) -> None:
 
 async def _ticket(runtime: Runtime, tenant: Tenant, ticket_id: str) -> TicketView | None:
     """The ticket, or None where it is gone."""
-    gate = Gate(runtime, tenant, actor="settlement", budget=RunBudget())
+    gate = Gate(runtime, tenant, actor="settlement")
     try:
         return await gate.read(
             Tool.ZENDESK_READ, "tickets.show", ticket_id, lambda: tenant.zendesk.ticket(int(ticket_id))

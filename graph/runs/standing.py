@@ -106,10 +106,13 @@ async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incomin
         await _tell(session, runtime, row, "run.woken", signal)
 
 
-async def wait_for_vendor(runtime: Runtime, run: Run, error: Exception, *, token: int) -> None:
-    """A vendor is out of reach: try again later, with growing pauses."""
+async def wait_for_vendor(runtime: Runtime, run: Run, error: Exception, *, used: Mapping[str, int], token: int) -> None:
+    """A vendor is out of reach: try again later, with growing pauses. What the attempt used is kept on the run."""
     async with runtime.sessions(run.tenant_id) as session:
-        await _hold_up(session, runtime, await _own(session, run, token), error)
+        row = await _own(session, run, token)
+        for name, count in used.items():
+            setattr(row, name, count)
+        await _hold_up(session, runtime, row, error)
 
 
 async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exception) -> None:
@@ -119,7 +122,6 @@ async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exc
     row.wait_for = WaitFor.VENDOR.value
     row.wait_until = runtime.now() + timedelta(seconds=wait_s)
     row.failures += 1
-    row.retries += 1
     row.updated_at = runtime.now()
     body = {"error": type(error).__name__, "failures": row.failures, "again_in_s": round(wait_s)}
     await _tell(session, runtime, row, "run.held_up", body)
@@ -139,6 +141,7 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
         )
         run = (await session.execute(query.with_for_update())).scalar_one_or_none()
         if run is not None:
+            run.retries += 1
             await _hold_up(session, runtime, run, error)
             return
         pending = await session.execute(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from policies.decision import LimitScope, RunBudget
 from policies.document import Domains, LimitRule, Logging, Privacy, Questions, Verification
+from policies.fields import Kept, is_field, names_kept_from
 from policies.language.reader import Reader, value_of
 from policies.language.tree import Entry, Node, Place, Scalar, Table
 from policies.money import CURRENCIES, Money
@@ -21,6 +22,8 @@ BUDGET_ALIASES = {
     "max_spend_usd_per_task": "spend_usd",
     "max_time_per_task": "time",
 }
+PROVIDERS = ("claude", "anthropic")
+"""Whom a run's texts may be kept from. The embedded model is part of this program and cannot be forbidden."""
 LIMIT_KEYS = ("id", "window", "amount", "count", "applies_to")
 
 _GUARD = re.compile(r"(?P<name>[a-z_.]+?)_over_(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?:_(?P<currency>[a-z]{3}))?")
@@ -185,10 +188,29 @@ class SettingsReader:
 
     def privacy(self, node: Node | None) -> Privacy:
         """`privacy: {never_read, never_model, never_log, forbidden_providers}`."""
-        names = ("never_read", "never_model", "never_log", "forbidden_providers")
-        entries = self._reader.table(node, "privacy", names)
-        lists = [tuple(sorted(self._reader.words(value_of(entries, name), name))) for name in names]
-        return Privacy(*lists)
+        entries = self._reader.table(node, "privacy", (*Kept, "forbidden_providers"))
+        never_read, never_model, never_log = (self._fields(value_of(entries, kept), kept) for kept in Kept)
+        providers = self._reader.items(value_of(entries, "forbidden_providers"), "forbidden_providers")
+        named = {self._reader.choice(item, "a provider", PROVIDERS) for item in providers}
+        forbidden = tuple(sorted(name for name in named if name is not None))
+        return Privacy(never_read, never_model, never_log, forbidden)
+
+    def _fields(self, node: Node | None, kept: Kept) -> tuple[str, ...]:
+        names = tuple(names_kept_from(kept))
+        found: set[str] = set()
+        for item in self._reader.items(node, kept):
+            written = item.text if isinstance(item, Scalar) else ""
+            if is_field(written, kept):
+                found.add(written)
+            else:
+                self._reader.wrong(
+                    item.place,
+                    f"{kept} cannot name {written[:80]!r}",
+                    value=written,
+                    names=names,
+                    hint=f"write one of {', '.join(names)}",
+                )
+        return tuple(sorted(found))
 
     def logging(self, node: Node | None) -> Logging:
         """`logging:`. Redaction may be stated as on; it cannot be switched off."""

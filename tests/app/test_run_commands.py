@@ -96,14 +96,14 @@ async def told(terminal: Terminal, *, dossier: Dossier = DOSSIER, run_id: str = 
     async with terminal.database.tenant(terminal.tenant) as session:
         policy_hash = await publish(session, terminal.tenant, shipped_text(), author="test", now=NOW)
         policy = await load_policy(session, terminal.tenant, policy_hash)
-        values: dict[str, object] = {
+        values = {
             "run.questions_asked": 1,
             "run.tool_errors": 0,
             "run.retries": 0,
             "run.missing_documents": 1,
         }
         facts = facts_for(CANDIDATE, DOSSIER, TRIAGE, channel="email", brand=None, run=values, now=NOW)
-        verdicts = Verdicts((Decided(CANDIDATE, decide(policy, facts, now=NOW)),))
+        verdicts = Verdicts((Decided(CANDIDATE, decide(policy, facts, now=NOW)),), values)
         run = Run(
             tenant_id=terminal.tenant,
             run_id=run_id,

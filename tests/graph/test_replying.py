@@ -17,6 +17,7 @@ from graph.replies.templates import Template
 from graph.sections import Section, Sections
 from graph.verdicts import Decided, Verdicts
 from graph.verifying import MAX_CHARACTERS, Evidence, verify
+from policies.document import Domains
 from policies.money import Money
 from policies.proposal import Candidate, Missing
 from policies.vocabulary import ActionKind, Intent, Reason, Verdict
@@ -54,7 +55,7 @@ def templates(draft: Draft) -> list[Template]:
 
 
 def evidence(verdicts: Verdicts = REFUNDED) -> Evidence:
-    return Evidence(verdicts, SECTIONS, ("help.larkspur-goods.example",), asks=False)
+    return Evidence(verdicts, SECTIONS, Domains(links=("help.larkspur-goods.example",)), asks=False)
 
 
 def checks(draft: Draft, verdicts: Verdicts = REFUNDED, *, edited: str | None = None) -> set[str]:

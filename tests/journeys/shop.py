@@ -21,6 +21,8 @@ from sqlalchemy import text
 
 from app.ambient import new_id, new_key, sandbox_clock, vault_of
 from app.db import Database
+from app.identity.models import Account
+from app.identity.roles import Role
 from app.listening import free_port
 from app.lookout import look_out
 from app.runtime import CHECKPOINT_MODULES, tenant_of
@@ -46,6 +48,7 @@ from graph.runs.standing import failed
 from graph.runtime import Runtime
 from graph.settlement.send import send
 from graph.settlement.switches import change_switch
+from tests.app.web.people import a_person, signed_in
 
 TURNS = 40
 """Turns of the worker after which a journey that still moves is a loop."""
@@ -109,6 +112,7 @@ class Shop:
     clock: SandboxClock
     advancer: Advancer
     web: httpx.AsyncClient
+    reviewer: Account
     keys: Keys = field(default_factory=lambda: Keys({}, {}, {}, {}))
     tenant: str = TENANT
 
@@ -222,14 +226,17 @@ class Shop:
     async def form(self, ticket_id: str) -> tuple[str, str]:
         """The form's address and token, as the page shows them."""
         run = await self.run(ticket_id)
+        # Days may have passed, and sessions end.
+        (await signed_in(self.database.tenant, self.reviewer, self.clock.now())).sits_at(self.web)
         page = (await self.web.get(f"/t/{self.tenant}/runs/{run['run_id']}")).text
-        action, token = re.search(r'action="([^"]+)"', page), re.search(r'name="token" value="([^"]+)"', page)
+        action = re.search(r'action="([^"]+/approvals/[^"]+)"', page)
+        token = re.search(r'name="csrf" value="([^"]+)"', page)
         assert action is not None, page
         assert token is not None, page
         return action[1], token[1]
 
     async def posts(self, form: tuple[str, str], decision: str, **fields: str) -> httpx.Response:
-        return await self.web.post(form[0], data={"token": form[1], "decision": decision, **fields})
+        return await self.web.post(form[0], data={"csrf": form[1], "decision": decision, **fields})
 
     # What can be seen afterwards.
 
@@ -309,8 +316,9 @@ async def opened(mind: Mind, database: Database, database_url: str, folder: Path
     ):
         saver = AsyncPostgresSaver(await database.checkpoint_pool(TENANT), serde=serializer)
         async with httpx.AsyncClient(base_url=door.url, trust_env=False) as web:
+            reviewer = await a_person(database.tenant, TENANT, Role.CS_LEAD, Role.ADMIN, now=clock.now())
             advancer = Advancer(runtime, {TENANT: build(runtime, saver)})
-            yield Shop(settings, database, vendors.state.sandbox, faults, clock, advancer, web)
+            yield Shop(settings, database, vendors.state.sandbox, faults, clock, advancer, web, reviewer.account)
         tenant.zendesk.close()
         tenant.stripe.close()
         if tenant.orders is not None:

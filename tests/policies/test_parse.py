@@ -32,7 +32,11 @@ def test_settings_are_read_exactly() -> None:
           tenant: [{id: day, window: 1d, amount: {usd: 20.50, jpy: 900}, applies_to: all}]
         questions: {max: 1, wait: 3d}
         domains: {recipients: ["*.example.com"], links: [help.example.com]}
-        privacy: {never_read: [ssn], never_model: [phone], never_log: [email], forbidden_providers: [acme]}
+        privacy:
+          never_read: [ticket.tags, charge.metadata.iban]
+          never_model: [order.id]
+          never_log: [call.detail]
+          forbidden_providers: [claude]
         logging: {retention_days: 30, trace_export: "s3://bucket/x"}
         canary: {share_percent: 5}
         approvals: {expire_after: 1h, four_eyes_above: {usd: 10}}
@@ -49,7 +53,9 @@ def test_settings_are_read_exactly() -> None:
     )
     assert policy.questions == Questions(1, 3 * 86400)
     assert policy.domains == Domains(("*.example.com",), ("help.example.com",))
-    assert policy.privacy == Privacy(("ssn",), ("phone",), ("email",), ("acme",))
+    assert policy.privacy == Privacy(
+        ("charge.metadata.iban", "ticket.tags"), ("order.id",), ("call.detail",), ("claude",)
+    )
     assert policy.logging == Logging(30, "s3://bucket/x")
     assert policy.canary_percent == 5
     assert policy.approvals.expires_s == 3600
@@ -168,6 +174,10 @@ def test_a_mistake_is_told_with_its_place(text: str, line: int, column: int, mes
             "a band must go beyond the one before it",
         ),
         ("name: second", "a policy has one name"),
+        ("privacy: {never_read: [ticket.tag]}", "never_read cannot name 'ticket.tag'"),
+        ("privacy: {never_model: [charge.metadata.iban]}", "never_model cannot name 'charge.metadata.iban'"),
+        ("privacy: {never_log: [{a: b}]}", "never_log cannot name ''"),
+        ("privacy: {forbidden_providers: [claud]}", "a provider cannot be 'claud'"),
         ("documents: [a]\n" + rule("always", more=", section: b#1"), "document 'b' is not declared"),
         (rule("always", more=", section: 3.2"), "a section is a document and a number"),
         (rule("always", more=", if_unknown: skip"), "an allow rule never holds where a fact is unknown"),

@@ -59,7 +59,11 @@ risk:
 budgets: {tool_calls: 0, model_calls: 8, tokens: 9, spend_usd: 0.000001, time: 15m}
 questions: {max: 1, wait: 3d}
 domains: {recipients: ["*.example.com"], links: [help.example.com]}
-privacy: {never_read: [a], never_model: [b], never_log: [c], forbidden_providers: [d]}
+privacy:
+  never_read: [charge.metadata.iban, ticket.history]
+  never_model: [ticket.subject]
+  never_log: [call.detail]
+  forbidden_providers: [claude]
 logging: {retention_days: 30, trace_export: "s3://bucket/path"}
 verification: [{type: schema, schema: s.json}, {type: policy, ruleset: absent}]
 canary: {share_percent: 10}

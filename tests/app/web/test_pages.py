@@ -1,4 +1,4 @@
-"""The pages show text as text, allow no script, and take an answer only from this machine with this page's token."""
+"""The pages show text as text, run no script but their own, and take an answer from whoever is signed in and may."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.ambient import new_id, vault_of
-from app.db import Database
+from app.identity.roles import Role
 from graph.audit.log import append
 from graph.drafting import Draft
 from graph.queue import TICKET
@@ -20,10 +20,11 @@ from graph.runs.models import Run
 from graph.settlement.approvals import request
 from graph.settlement.questions import Binding, Question
 from graph.snapshot import Snapshot
-from tests.app.web.door import TENANT, Door, settings_of, standing
+from tests.app.web.door import TENANT, Door, settings_of
+from tests.app.web.people import a_person
 
 NOW = datetime.now(UTC)
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>{{7*7}}{% raw %}"
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>{{7919*7919}}{% raw %}"
 APPROVAL = f"/t/{TENANT}/approvals/apr_1"
 
 
@@ -110,13 +111,21 @@ async def a_waiting_run(door: Door, folder: Path, words: str = "Please refund me
         )
 
 
+@pytest.fixture
+async def door(door: Door) -> Door:
+    """The door with a lead in front of it."""
+    (await a_person(door.database.tenant, TENANT)).sits_at(door.client)
+    return door
+
+
 async def token_of(door: Door) -> str:
     page = (await door.client.get(f"/t/{TENANT}/runs/run_1")).text
-    return page.split('name="token" value="')[1].split('"')[0]
+    form = page.split('action="/t/demo/approvals/')[1]
+    return form.split('name="csrf" value="')[1].split('"')[0]
 
 
 async def answers(door: Door, token: str, decision: str = "approve", **fields: str) -> httpx.Response:
-    return await door.client.post(APPROVAL, data={"token": token, "decision": decision, **fields})
+    return await door.client.post(APPROVAL, data={"csrf": token, "decision": decision, **fields})
 
 
 async def approval(door: Door) -> dict[str, Any]:
@@ -142,11 +151,12 @@ async def test_every_page_forbids_scripts_frames_and_caches(door: Door, tmp_path
         headers = (await door.client.get(path)).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
+        assert "script-src 'nonce-" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 async def test_what_is_not_there_is_not_found_and_its_name_is_escaped(door: Door) -> None:
@@ -211,38 +221,69 @@ async def test_an_answer_without_the_pages_token_is_refused(door: Door, tmp_path
     assert (await approval(door))["state"] == "pending"
 
 
-async def test_the_token_of_another_process_is_refused(
-    door: Door, database: Database, database_url: str, tmp_path: Path
-) -> None:
+async def test_the_token_of_another_session_is_refused(door: Door, tmp_path: Path) -> None:
     await a_waiting_run(door, tmp_path)
-    async with standing(database, database_url, tmp_path) as other:
-        assert (await answers(door, await token_of(other))).status_code == 403
+    other = await a_person(door.database.tenant, TENANT, email="other@shop.example")
+    assert (await answers(door, other.form_token)).status_code == 403
     assert (await approval(door))["state"] == "pending"
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"]
+    "origin",
+    [None, "null", "http://evil.example", "https://127.0.0.1:8080", "http://127.0.0.1:9999", "http://localhost:8080"],
 )
-async def test_under_another_name_the_form_is_not_shown_and_no_answer_is_taken(
-    door: Door, tmp_path: Path, host: str
-) -> None:
+async def test_a_form_from_another_origin_is_refused(door: Door, tmp_path: Path, origin: str | None) -> None:
     await a_waiting_run(door, tmp_path)
     token = await token_of(door)
-    page = (await door.client.get(f"/t/{TENANT}/runs/run_1", headers={"host": host})).text
-    assert "<form" not in page
-    assert token not in page
-    answer = await door.client.post(APPROVAL, data={"token": token, "decision": "approve"}, headers={"host": host})
-    assert answer.status_code == 403
+    del door.client.headers["origin"]
+    if origin is not None:
+        door.client.headers["origin"] = origin
+    assert (await answers(door, token)).status_code == 403
     assert (await approval(door))["state"] == "pending"
 
 
-async def test_from_another_machine_no_answer_is_taken(door: Door, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("email", "zendesk_user_id"), [("ana@shop.example", "11"), ("Ana@Customers.Example", None)])
+async def test_the_customer_of_the_ticket_may_not_answer(
+    door: Door, tmp_path: Path, email: str, zendesk_user_id: str | None
+) -> None:
     await a_waiting_run(door, tmp_path)
-    token = await token_of(door)
-    transport = httpx.ASGITransport(door.app, client=("10.0.0.9", 4000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as far:
-        assert "<form" not in (await far.get(f"/t/{TENANT}/runs/run_1")).text
-        assert (await far.post(APPROVAL, data={"token": token, "decision": "approve"})).status_code == 403
+    sessions = door.database.tenant
+    ana = await a_person(sessions, TENANT, Role.ADMIN, email=email, zendesk_user_id=zendesk_user_id)
+    ana.sits_at(door.client)
+    answer = await answers(door, await token_of(door))
+    assert answer.status_code == 409
+    assert "the question concerns them" in answer.text
+    assert (await approval(door))["state"] == "pending"
+
+
+async def test_who_answered_is_their_account_and_never_their_address(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    lead = await a_person(door.database.tenant, TENANT, email="canary@shop.example")
+    lead.sits_at(door.client)
+    await answers(door, await token_of(door))
+    assert (await approval(door))["decided_by"] == f"account:{lead.account.account_id}"
+    log = await door.rows("SELECT actor || body::text AS line FROM audit_event")
+    assert not [row for row in log if "canary" in row["line"]]
+
+
+async def test_two_different_people_must_answer_where_two_are_asked_for(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path, required=2)
+    assert (await answers(door, await token_of(door))).status_code == 303
+    again = await answers(door, await token_of(door))
+    assert (again.status_code, (await approval(door))["state"]) == (409, "pending")
+    (await a_person(door.database.tenant, TENANT, email="second@shop.example")).sits_at(door.client)
+    assert (await answers(door, await token_of(door))).status_code == 303
+    assert (await approval(door))["state"] == "approved"
+
+
+async def test_a_viewer_reads_and_has_no_form(door: Door, tmp_path: Path) -> None:
+    await a_waiting_run(door, tmp_path)
+    viewer = await a_person(door.database.tenant, TENANT, Role.VIEWER, email="viewer@shop.example")
+    viewer.sits_at(door.client)
+    page = (await door.client.get(f"/t/{TENANT}/runs/run_1")).text
+    assert "Your roles do not allow you to answer" in page
+    assert "/approvals/" not in page
+    assert (await answers(door, viewer.form_token)).status_code == 403
     assert (await approval(door))["state"] == "pending"
 
 
@@ -257,7 +298,7 @@ async def test_a_question_that_is_not_there_is_not_found(door: Door, tmp_path: P
     await a_waiting_run(door, tmp_path)
     token = await token_of(door)
     path = f"/t/{TENANT}/approvals/apr_2"
-    assert (await door.client.post(path, data={"token": token, "decision": "approve"})).status_code == 403
+    assert (await door.client.post(path, data={"csrf": token, "decision": "approve"})).status_code == 404
 
 
 async def test_an_expired_question_can_no_longer_be_approved(door: Door, tmp_path: Path) -> None:

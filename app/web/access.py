@@ -1,0 +1,270 @@
+"""Who may use a route, stated where the route is defined and enforced before its handler runs.
+
+Every route declares one of three: `Allowed` to some roles, `Open` to everybody, or `Signed` by a vendor. Declarations
+are objects, so that they can be listed; a route without one keeps the server from starting.
+
+A route that changes something takes only forms that a page of ours sent: the browser says where a form comes from
+(`Origin`), and the form carries a token that only the session's own pages know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final, Protocol
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI
+from fastapi.params import Depends
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from app.errors import AppError
+from app.identity.roles import Role
+from app.identity.sessions import Lifetimes, Visitor, visitor_of
+from app.identity.tokens import same
+from app.web.places import Places, session_cookie
+from graph.runtime import Sessions
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM_FIELD: Final = "csrf"
+FORM_HEADER: Final = "x-csrf-token"
+MAX_FORM_BYTES: Final = 512 * 1024
+"""A reply of some ten thousand words. What is longer is refused before it is read."""
+
+
+class Refused(Exception):
+    """A request that gets a page instead of what it asked for; `location` is where to go for it."""
+
+    def __init__(self, status: HTTPStatus, title: str, text: str, *, location: str | None = None) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.text = text
+        self.location = location
+
+
+class UndeclaredRoute(AppError):
+    """A route that does not say who may use it: a defect, found when the server starts."""
+
+
+class Access(Protocol):
+    """What a route declares."""
+
+    async def enter(self, request: Request) -> None:
+        """Let the request in, or raise `Refused`."""
+
+    def may(self, role: Role | None) -> bool:
+        """Whether somebody with this role may; None is nobody in particular."""
+
+    @property
+    def told(self) -> str:
+        """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What deciding about access needs."""
+
+    sessions: Sessions
+    tenants: frozenset[str]
+    now: Callable[[], datetime]
+    lifetimes: Lifetimes
+    places: Places
+
+    def allow(self, roles: frozenset[Role]) -> Allowed:
+        """Only who is signed in and has one of these roles."""
+        return Allowed(self, roles)
+
+    def open(self, why: str) -> Open:
+        """Everybody; why, in a few words."""
+        return Open(self, why)
+
+    def tenant_of(self, request: Request) -> str:
+        """The tenant in the request's path.
+
+        Raises:
+            Refused: there is no such tenant.
+        """
+        tenant_id = str(request.path_params["tenant_id"])
+        if tenant_id not in self.tenants:
+            raise Refused(HTTPStatus.NOT_FOUND, "Not found", f"There is no tenant {tenant_id[:64]!r} here.")
+        return tenant_id
+
+    async def visitor(self, request: Request, tenant_id: str) -> Visitor | None:
+        """Who is signed in."""
+        token = self.places.cookie(request, session_cookie(tenant_id))
+        if token is None:
+            return None
+        async with self.sessions(tenant_id) as session:
+            return await visitor_of(session, tenant_id, token, lifetimes=self.lifetimes, now=self.now())
+
+    def demand_our_page(self, request: Request) -> None:
+        """Refuse a form that no page of ours sent.
+
+        Raises:
+            Refused: it comes from elsewhere, or under a name that is not known.
+        """
+        if not self.places.came_from_us(request):
+            text = (
+                "This form was not sent from a page of this server. Open the page again and send it from there. If you "
+                "did, then the address that you use is not the one in the settings: COUNTERSIGN_PUBLIC_URL."
+            )
+            raise Refused(HTTPStatus.FORBIDDEN, "Not accepted", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Who is signed in and has one of the roles."""
+
+    guard: Guard
+    roles: frozenset[Role]
+
+    async def enter(self, request: Request) -> None:
+        """Let in who may, with a form of theirs where something is changed."""
+        tenant_id = self.guard.tenant_of(request)
+        is_reading = request.method in READING
+        if not is_reading:
+            self.guard.demand_our_page(request)
+        visitor = await self.guard.visitor(request, tenant_id)
+        if visitor is None:
+            raise _not_signed_in(request, tenant_id, is_reading=is_reading)
+        if not is_reading and not same(await _form_token(request), visitor.form_token):
+            text = "This form is no longer good: you signed in anew since it was shown. Open the page again."
+            raise Refused(HTTPStatus.FORBIDDEN, "Not accepted", text)
+        if not visitor.roles & self.roles:
+            text = f"Your roles do not allow this. It needs one of: {self.told}. An admin can give you one."
+            raise Refused(HTTPStatus.FORBIDDEN, "Not allowed", text)
+        request.state.visitor = visitor
+
+    def may(self, role: Role | None) -> bool:
+        """Whether the role is one of them."""
+        return role in self.roles
+
+    @property
+    def told(self) -> str:
+        """The roles."""
+        return ", ".join(role.value for role in Role if role in self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Everybody. What changes something still takes only forms of our own pages."""
+
+    guard: Guard
+    why: str
+
+    async def enter(self, request: Request) -> None:
+        """Let in everybody, under a tenant that exists where the path names one."""
+        if "tenant_id" in request.path_params:
+            self.guard.tenant_of(request)
+        if request.method not in READING:
+            self.guard.demand_our_page(request)
+
+    def may(self, role: Role | None) -> bool:  # noqa: ARG002 - that is the point
+        """Anybody may."""
+        return True
+
+    @property
+    def told(self) -> str:
+        """Why it is open."""
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """No person: the handler checks the vendor's signature over the raw body."""
+
+    vendor: str
+
+    async def enter(self, request: Request) -> None:
+        """The signature is over the body, which the handler reads."""
+
+    def may(self, role: Role | None) -> bool:  # noqa: ARG002 - that is the point
+        """No person may, whatever they are."""
+        return False
+
+    @property
+    def told(self) -> str:
+        """Who signs."""
+        return f"signed by {self.vendor}"
+
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+def add(router: APIRouter, method: str, path: str, handler: Handler, access: Access) -> None:
+    """Add a route together with who may use it. There is no other way to add one."""
+    longest = None if isinstance(access, Signed) else MAX_FORM_BYTES
+    router.add_api_route(
+        path,
+        handler,
+        methods=[method],
+        dependencies=[Depends(access.enter)],
+        response_model=None,
+        max_body_size=longest,
+    )
+
+
+def signed_in(request: Request) -> Visitor:
+    """Who sent a request to a route that is allowed to roles."""
+    visitor = request.state.visitor
+    assert isinstance(visitor, Visitor), "the route declares no roles"
+    return visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A route, and who may use it."""
+
+    method: str
+    path: str
+    access: Access
+
+
+def declared(app: FastAPI) -> list[Declared]:
+    """Every route of the application with its declaration, by path.
+
+    Raises:
+        UndeclaredRoute: one has none.
+    """
+    routes = [context.original_route for context in iter_route_contexts(app.routes)]
+    return sorted(_declared(routes), key=lambda one: (one.path, one.method))
+
+
+def _declared(routes: list[BaseRoute]) -> Iterator[Declared]:
+    for route in routes:
+        found = _accesses(route) if isinstance(route, APIRoute) else []
+        if not isinstance(route, APIRoute) or len(found) != 1:
+            raise UndeclaredRoute(
+                f"the route {getattr(route, 'path', route)!r} declares {len(found)} accesses; add it with one"
+            )
+        for method in sorted(route.methods or ()):
+            yield Declared(method, route.path, found[0])
+
+
+def _accesses(route: APIRoute) -> list[Access]:
+    owners = [getattr(one.dependency, "__self__", None) for one in route.dependencies]
+    return [owner for owner in owners if isinstance(owner, Allowed | Open | Signed)]
+
+
+def _not_signed_in(request: Request, tenant_id: str, *, is_reading: bool) -> Refused:
+    door = f"/t/{quote(tenant_id)}/sign-in"
+    if is_reading:
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return Refused(HTTPStatus.SEE_OTHER, "Sign in", "Sign in first.", location=f"{door}?next={quote(asked)}")
+    text = "You are not signed in any more, so nothing was changed. Sign in, and do it again."
+    return Refused(HTTPStatus.UNAUTHORIZED, "Not signed in", text)
+
+
+async def _form_token(request: Request) -> str:
+    """The token that came with the form, or in a header where there is no form; empty where there is none."""
+    header = request.headers.get(FORM_HEADER)
+    if header is not None:
+        return header
+    found = (await request.form()).get(FORM_FIELD)
+    return found if isinstance(found, str) else ""

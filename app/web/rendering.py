@@ -1,0 +1,74 @@
+"""Turning templates into pages. Everything that is filled in is text: the engine escapes it, wherever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from app.identity.sessions import Visitor
+from app.web.access import Refused
+from policies.money import Money
+
+FOLDER: Final = Path(__file__).parent.parent
+PROBLEM: Final = "application/problem+json"
+"""https://www.rfc-editor.org/rfc/rfc9457"""
+PROGRAMS: Final = ("/api/", "/webhooks/", "/healthz")
+"""Addresses that programs ask for, whatever they accept."""
+
+
+class Renderer:
+    """Pages from the templates of this package."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["money"] = _money
+        self._environment.filters["moment"] = _moment
+        self._environment.filters["words"] = lambda value: str(value).replace("_", " ")
+
+    def page(self, request: Request, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        """A page. Who is signed in, the token of their forms and the nonce of this answer are there for every one."""
+        visitor = getattr(request.state, "visitor", None)
+        assert visitor is None or isinstance(visitor, Visitor)
+        known: Mapping[str, object] = {
+            "visitor": visitor,
+            "csrf": visitor.form_token if visitor is not None else "",
+            "nonce": request.state.nonce,
+        }
+        return HTMLResponse(self._environment.get_template(name).render({**known, **values}), status)
+
+    def refused(self, request: Request, refused: Refused) -> Response:
+        """What a refused request gets: a page for a browser, a problem for a program."""
+        if refused.location is not None:
+            return RedirectResponse(refused.location, refused.status)
+        if "json" in request.headers.get("accept", "") or request.url.path.startswith(PROGRAMS):
+            problem = {"title": refused.title, "status": refused.status.value, "detail": refused.text}
+            return JSONResponse(problem, refused.status, media_type=PROBLEM)
+        return self.page(request, "message.html", refused.status, title=refused.title, text=refused.text, back="/")
+
+
+def stylesheet() -> str:
+    """The one style of all pages."""
+    return (FOLDER / "static" / "style.css").read_text("utf-8")
+
+
+def _money(row: dict[str, Any]) -> str:
+    if row.get("amount_minor") is None or row.get("currency") is None:
+        return ""
+    return str(Money(row["amount_minor"], row["currency"]))
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
