@@ -5,10 +5,12 @@ Promises: frozen; unknown keys are refused; no secret has a default or shows its
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from app.identity.roles import Role
 from connectors.orders.metadata import OrderMapping
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
@@ -118,6 +120,42 @@ class OrdersSettings(BaseModel):
         return self
 
 
+class SsoSettings(BaseModel):
+    """One identity provider, by OpenID Connect: https://openid.net/specs/openid-connect-discovery-1_0.html."""
+
+    model_config = FROZEN
+
+    issuer: Address = Field(
+        description="the provider's name for itself, below which its discovery document lies",
+        examples=["https://login.acme.example"],
+    )
+    client_id: str = Field(description="our client there, confidential", min_length=1, examples=["countersign"])
+    client_secret: SecretStr = Field(description="the client's secret")
+    client_auth: Literal["basic", "post"] = Field(
+        default="basic", description="how the secret is sent to the provider: in a header, or in the form"
+    )
+    scope: str = Field(default="openid email profile", description="scopes asked for, separated by blanks")
+    roles_claim: str | None = Field(
+        default=None,
+        description="claim that names groups or roles; none means that accounts and roles are made here",
+        examples=["groups"],
+    )
+    roles: dict[str, Role] = Field(
+        default_factory=dict,
+        description="our role by a value of that claim",
+        examples=['{"support-leads": "cs_lead"}'],
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        parts = urlsplit(self.issuer)
+        if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("needs an issuer that begins with https://")
+        if (self.roles_claim is None) != (not self.roles):
+            raise ValueError("needs roles_claim and roles together")
+        return self
+
+
 class TenantSettings(BaseModel):
     """One installation's customer."""
 
@@ -127,6 +165,7 @@ class TenantSettings(BaseModel):
     zendesk: ZendeskSettings | None = Field(default=None, description="the support side")
     stripe: StripeSettings | None = Field(default=None, description="the money side")
     orders: OrdersSettings | None = Field(default=None, description="the shop side; without it order facts are unknown")
+    sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
     policy: str = Field(
         default="shipped",
         description="`shipped`, or the path of a policy file; used until a version is published",

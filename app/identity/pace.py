@@ -21,6 +21,7 @@ WINDOW: Final = timedelta(minutes=15)
 TRIES_OF_ACCOUNT: Final = 10
 TRIES_OF_ADDRESS: Final = 60
 """More than for an account, because an office shares an address."""
+TRIPS_OF_ADDRESS: Final = 600
 
 _COUNT: Final = text(
     """
@@ -48,6 +49,11 @@ async def count_address(session: AsyncSession, tenant_id: str, address: str, *, 
 async def count_account(session: AsyncSession, tenant_id: str, email: str, *, now: datetime) -> TooMany | None:
     """Count a try for an e-mail address."""
     return await _count(session, tenant_id, f"account|{email}", TRIES_OF_ACCOUNT, now=now)
+
+
+async def count_trip(session: AsyncSession, tenant_id: str, address: str, *, now: datetime) -> TooMany | None:
+    """Count a trip to an identity provider, where no password is guessed."""
+    return await _count(session, tenant_id, f"trip|{address}", TRIPS_OF_ADDRESS, now=now)
 
 
 async def forget_account(session: AsyncSession, tenant_id: str, email: str, *, now: datetime) -> None:

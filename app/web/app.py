@@ -16,14 +16,16 @@ from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
 from app.identity.sessions import Lifetimes
 from app.identity.sign_in import SignIn
-from app.settings import Settings
-from app.web import entry, pages, webhooks
+from app.identity.sso import IdentityProvider
+from app.settings import Settings, machine_clock
+from app.web import entry, pages, sso, webhooks
 from app.web.access import Guard, add, declared
 from app.web.entry import Entry
 from app.web.pages import Pages
 from app.web.places import Places
 from app.web.rendering import Renderer
 from app.web.shield import Shield, answer_refusals
+from app.web.sso import Sso
 from connectors.errors import ConfigurationError
 from connectors.zendesk.signing import check_secrets
 
@@ -51,7 +53,13 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     app.include_router(_health(guard))
     if settings.pages:
         sign_in = SignIn(database.tenant, Passwords(), now, new_id, new_token, lifetimes)
-        app.include_router(entry.routes(Entry(guard, sign_in, renderer), is_demo=is_sandboxed(settings)))
+        # The provider's clock is the world's, also beside a sandbox.
+        providers = {
+            name: IdentityProvider(tenant.sso, machine_clock) for name, tenant in settings.tenants.items() if tenant.sso
+        }
+        doors = Entry(guard, sign_in, renderer, frozenset(providers))
+        app.include_router(entry.routes(doors, is_demo=is_sandboxed(settings)))
+        app.include_router(sso.routes(Sso(doors, providers)))
         app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault_of(settings), now, new_id)))
     declared(app)
     app.add_middleware(
