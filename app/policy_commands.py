@@ -15,6 +15,7 @@ import typer
 
 from app.errors import UsageError
 from app.terminal import commanding_of, operator, say, say_json
+from app.whatif_commands import app as whatif_app
 from policies.commands import MAX_FILE_BYTES, beside
 from policies.commands import app as policy_app
 from policies.errors import PolicyFileError
@@ -35,6 +36,7 @@ Author = Annotated[str | None, typer.Option("--author", help="Who publishes; thi
 
 app = typer.Typer(name="policy", help="Check, explain, try and publish policy files.", no_args_is_help=True)
 app.registered_commands.extend(policy_app.registered_commands)
+app.registered_commands.extend(whatif_app.registered_commands)
 app.registered_groups.extend(policy_app.registered_groups)
 
 

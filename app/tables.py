@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 import app.identity.models
 import app.models
 import graph.audit.models
+import graph.decisions.models
 import graph.intake.models
 import graph.rulebook
 import graph.runs.models
@@ -18,6 +19,7 @@ OWNERS = (
     app.identity.models,
     app.models,
     graph.audit.models,
+    graph.decisions.models,
     graph.intake.models,
     graph.rulebook,
     graph.runs.models,

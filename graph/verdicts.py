@@ -9,6 +9,7 @@ from typing import Final
 from graph.settlement.approvals import ADMIN
 from policies.decision import Decision
 from policies.document import Approvals
+from policies.facts import FactValue
 from policies.proposal import Candidate
 from policies.tools import ToolAnswer
 from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
@@ -20,10 +21,11 @@ _DRAFT_ONLY: Final = frozenset({Mode.SHADOW, Mode.SUGGEST, Mode.DRAFT})
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One candidate and its decision."""
+    """One candidate, its decision, and the facts that it rests on."""
 
     candidate: Candidate
     decision: Decision
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
 
     def row(self) -> dict[str, object]:
         """The decision as the run's record and the demo's JSON show it."""

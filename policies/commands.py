@@ -111,7 +111,7 @@ def decide_command(
     as_json: Json = False,
 ) -> None:
     """Say what a policy answers for one action."""
-    decision = decide(_readable_policy(policy), _facts(facts, proposal), now=_time(ctx, now))
+    decision = decide(readable_policy(policy), _facts(facts, proposal), now=_time(ctx, now))
     if as_json:
         _print_json(decision_form(decision))
     else:
@@ -128,7 +128,7 @@ def explain_command(
     as_json: Json = False,
 ) -> None:
     """Say why: every rule that could speak, and what each compared. Without facts: the whole policy in sentences."""
-    read = _readable_policy(policy)
+    read = readable_policy(policy)
     if facts is None and proposal is None:
         typer.echo(policy_text(read))
         return
@@ -162,7 +162,7 @@ def diff_command(
     as_json: Json = False,
 ) -> None:
     """Say for which cases two policies differ, each with an example, and whether the second loosens or tightens."""
-    comparison = compare(_readable_policy(before), _readable_policy(after))
+    comparison = compare(readable_policy(before), readable_policy(after))
     if as_json:
         _print_json(comparison_form(comparison))
     else:
@@ -202,7 +202,8 @@ def beside(folder: Path) -> Resolve:
     return resolve
 
 
-def _readable_policy(file: str) -> Policy:
+def readable_policy(file: str) -> Policy:
+    """The policy in a file, or a refusal on standard error with the exit status of an input error."""
     try:
         return _policy(file)
     except PolicyFileError as error:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from graph.casefile import facts_for
+from graph.decisions.record import record
 from graph.dossier import Dossier
 from graph.models.triage import Triage
 from graph.planning import Answer, Item, Plan
@@ -17,7 +22,26 @@ from policies.vocabulary import ActionKind, Reason, Tool, Verdict
 
 
 async def decide(context: StepContext) -> Step:
-    """Plan x facts x policy version → verdicts, and where the run goes with them."""
+    """Plan x facts x policy version → verdicts, kept with their facts, and where the run goes with them."""
+    led = await _led(context)
+    verdicts = led.artifacts["verdicts"]
+    assert isinstance(verdicts, Verdicts)
+
+    async def keep(session: AsyncSession) -> None:
+        await record(
+            session,
+            verdicts.decided,
+            tenant_id=context.tenant_id,
+            run_id=context.run_id,
+            ticket_id=context.ticket_id,
+            cycle=context.state.get("cycle", 0),
+            now=context.now,
+        )
+
+    return replace(led, writes=(*led.writes, keep))
+
+
+async def _led(context: StepContext) -> Step:
     plan = await context.load("plan", Plan)
     for_a_person = next((item.needs_person for item in plan.items if item.needs_person is not None), None)
     verdicts = await _verdicts(context, plan)
@@ -93,7 +117,7 @@ async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
             now=context.now,
             recipients=snapshot.recipients,
         )
-        return Decided(candidate, decide_by_policy(context.policy, facts, now=context.now))
+        return Decided(candidate, decide_by_policy(context.policy, facts, now=context.now), facts.by_name)
 
     actions = [candidate for item in plan.items for candidate in _actions(item)]
     return Verdicts(tuple(decided(candidate) for candidate in actions), run)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from connectors.sandbox.faults import FaultKind
+from graph.decisions.past import read_past
 from tests.journeys.shop import Shop, charged_twice
+
+
+async def in_the_past(shop: Shop) -> list[tuple[str, str, int, str | None, int | None]]:
+    """What is recorded: verdict, mode, amount, what a person said, what was refunded."""
+    async with shop.database.tenant(shop.tenant) as session:
+        past = await read_past(session, shop.tenant)
+    return past.select("verdict", "mode", "action.amount_minor", "review", "refunded_minor").rows()
 
 
 async def test_above_the_limit_a_person_approves_and_one_refund_is_made(shop: Shop) -> None:
@@ -17,6 +25,7 @@ async def test_above_the_limit_a_person_approves_and_one_refund_is_made(shop: Sh
     await shop.work()
     assert shop.refunds() == [("second", 9000, "usd")]
     assert await shop.outcome(ticket) == ("resolved", None)
+    assert await in_the_past(shop) == [("needs_approval", "approve", 9000, "approved", 9000)]
     await shop.balanced()
 
 
@@ -42,6 +51,7 @@ async def test_a_rejected_run_goes_to_a_person_with_a_note_and_no_words_to_the_c
     (note,) = shop.said(ticket, public=False)
     assert "Suggested next steps" in note
     assert "countersign_handoff" in shop.ticket(ticket)["tags"]
+    assert await in_the_past(shop) == [("needs_approval", "approve", 9000, "rejected", None)]
 
 
 async def test_an_edited_reply_is_what_the_customer_reads(shop: Shop) -> None:
@@ -51,6 +61,7 @@ async def test_an_edited_reply_is_what_the_customer_reads(shop: Shop) -> None:
     await shop.work()
     assert shop.said(ticket, public=True) == [words]
     assert shop.refunds() == [("second", 9000, "usd")]
+    assert await in_the_past(shop) == [("needs_approval", "approve", 9000, "edited", 9000)]
 
 
 async def test_an_approval_that_nobody_gives_expires_into_a_hand_off(shop: Shop) -> None:
@@ -121,6 +132,7 @@ async def test_an_agent_who_answers_during_the_hold_takes_the_ticket_over(shop: 
     await shop.passes(minutes=11)
     assert shop.refunds() == []
     assert await shop.outcome(ticket) == ("handed_off", "human_took_over")
+    assert await in_the_past(shop) == [("allow", "auto", 2490, "stopped", None)]
 
 
 async def test_a_ticket_deleted_during_the_hold_gets_no_refund(shop: Shop) -> None:

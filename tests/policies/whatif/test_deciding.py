@@ -1,0 +1,117 @@
+"""The columns answer what the evaluator answers, for every row: random policies and facts, and the shipped policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from random import Random
+
+import polars as pl
+import pytest
+
+from policies.document import Autonomy, Band, Cell, Policy, Tier, Window
+from policies.evaluate import decide
+from policies.facts import CATALOGUE, Facts, FactValue
+from policies.tables import MODES
+from policies.vocabulary import Mode
+from policies.whatif.deciding import VERDICTS, decide_all
+from policies.whatif.history import RECORD, fact_type, prepared
+from tests.policies.shipped import NOW, shipped, shipped_cases
+from tests.policies.whatif.random_cases import facts_of, policy_of, time_of
+
+Case = tuple[Mapping[str, FactValue], datetime]
+
+
+def history_of(cases: Sequence[Case]) -> pl.DataFrame:
+    """The cases as a history; what was answered at the time does not matter here."""
+    facts = [
+        pl.Series(name, [values.get(name) for values, _ in cases], dtype=fact_type(fact))
+        for name, fact in CATALOGUE.items()
+    ]
+    own: dict[str, Sequence[object]] = {name: [None] * len(cases) for name in RECORD}
+    own |= {"ticket": [str(number) for number in range(len(cases))], "at": [at for _, at in cases]}
+    own |= {"verdict": ["deny"] * len(cases), "mode": ["draft"] * len(cases)}
+    return pl.DataFrame([*(pl.Series(name, own[name], dtype=kind) for name, kind in RECORD.items()), *facts])
+
+
+def disagreements(policy: Policy, cases: Sequence[Case]) -> list[object]:
+    """Cases that the two answer differently, with both answers."""
+    answers = decide_all(policy, prepared(history_of(cases)))
+    found: list[object] = []
+    for (values, at), row in zip(cases, answers.frame.iter_rows(named=True), strict=True):
+        one = decide(policy, Facts(values), now=at)
+        ground = answers.grounds[row["ground"]]
+        theirs = (
+            one.verdict,
+            one.mode,
+            one.rule,
+            one.section,
+            one.cause,
+            one.reasons[0].certain,
+            one.approvers,
+            one.four_eyes,
+            one.hold_s,
+        )
+        ours = (
+            VERDICTS[row["verdict"]],
+            MODES[row["mode"]],
+            ground.rule,
+            ground.section,
+            ground.cause,
+            ground.is_certain,
+            answers.groups[row["approvers"]],
+            row["four_eyes"],
+            row["hold_s"],
+        )
+        if ours != theirs:
+            found.append((values, at, ours, theirs))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_columns_and_evaluator_agree_on_random_policies_and_facts(seed: int) -> None:
+    rng = Random(seed)
+    cases = [(facts_of(rng, unknown=rng.choice((0.0, 0.1, 0.4))), time_of(rng)) for _ in range(250)]
+    for _ in range(4):
+        assert not disagreements(policy_of(rng), cases)
+
+
+def test_they_agree_on_every_shipped_case_and_around_its_amount() -> None:
+    cases: list[Case] = []
+    for case in shipped_cases():
+        facts = Facts(case.facts)
+        amounts = {facts.get("action.amount_minor"), 0, 1, 4999, 5000, 5001}
+        cases += [
+            (facts.with_values(action__amount_minor=amount) if amount is not None else facts, NOW) for amount in amounts
+        ]
+    assert not disagreements(shipped(), cases)
+
+
+def test_rows_of_many_actions_and_intents_keep_their_places() -> None:
+    rng = Random(3)
+    cases = [(facts_of(rng, unknown=0.0), time_of(rng)) for _ in range(60)]
+    policy = shipped()
+    together = decide_all(policy, prepared(history_of(cases)))
+    for place, case in enumerate(cases):
+        alone = decide_all(policy, prepared(history_of([case])))
+        assert together.frame.row(place)[:2] == alone.frame.row(0)[:2]
+        assert together.grounds[together.frame["ground"][place]] == alone.grounds[alone.frame["ground"][0]]
+
+
+def test_the_amounts_of_a_special_day_hold_on_its_days_only() -> None:
+    during = (Band(Window(date(2026, 11, 27), date(2026, 11, 30)), {"usd": 8000}),)
+    tier = Tier("auto", Mode.AUTO, at_most={"usd": 5000}, during=during)
+    policy = Policy("p", "P", "hash", autonomy=Autonomy((tier,), (Cell(None, None, None, None, "auto"),)))
+    facts: Mapping[str, FactValue] = {"action.kind": "refund", "action.amount_minor": 6000, "action.currency": "usd"}
+    days = [26, 27, 30]
+    cases: list[Case] = [(facts, datetime(2026, 11, day, 23, 59, tzinfo=UTC)) for day in days]
+    cases.append((facts, datetime(2026, 12, 1, tzinfo=UTC)))
+    answers = decide_all(policy, prepared(history_of(cases))).frame
+    assert [MODES[rank] for rank in answers["mode"]] == [Mode.DRAFT, Mode.AUTO, Mode.AUTO, Mode.DRAFT]
+    assert not disagreements(policy, cases)
+
+
+def test_a_history_without_a_row_is_decided() -> None:
+    answers = decide_all(shipped(), prepared(history_of([])))
+    assert answers.frame.is_empty()
+    assert not len(answers.alone)
