@@ -1,4 +1,4 @@
-"""`countersign audit verify|export`: check the log, and hand it out.
+"""`countersign audit ...`: check the log, sign it, prove one ticket of it, and hand it out.
 
 Exit status 1 where the log does not hold. The log of tenant `*`, where changes that concern everybody are written, is
 read with `countersign --tenant '*' audit ...` as the owner of the database.
@@ -6,47 +6,171 @@ read with `countersign --tenant '*' audit ...` as the owner of the database.
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Annotated
+from contextlib import AsyncExitStack
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from app.ambient import new_id, vault_of
+from app.commanding import Commanding
+from app.errors import UsageError
 from app.event_lines import event_lines
+from app.evidence_page import evidence_page
+from app.log_keys import load_signer, rotate
+from app.log_words import status_form, status_lines, verification_form, verification_lines
 from app.owner import session_for
-from app.terminal import commanding_of, say, say_json
-from graph.audit.verify import Verification, verify
+from app.terminal import commanding_of, operator, say, say_json
+from app.witnessing import sinks_of
+from connectors.witness.folder import WitnessFolder
+from graph.audit.errors import LogBroken
+from graph.audit.evidence import evidence
+from graph.audit.log import append
+from graph.audit.note import split
+from graph.audit.publish import publish
+from graph.audit.sequence import Signer, sequence
+from graph.audit.standing import Standing, standing
+from graph.audit.verify import Published, Verification, verify
 
-SHOWN = 20
-"""Broken numbers that the text names; the JSON has all."""
+READERS = 3
+"""Sessions that read the log at a time: while one part is hashed, the database spells another."""
+
+VERIFIER = "verify_bundle.py"
+EXPORTED = "log.exported"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
-app = typer.Typer(name="audit", help="Verify and export the log.", no_args_is_help=True)
+app = typer.Typer(name="audit", help="Verify, sign, prove and export the log.", no_args_is_help=True)
 
 
 @app.command("verify")
-def verify_command(ctx: typer.Context, *, as_json: Json = False) -> None:
-    """Compute every hash of the log again and look for gaps. Exit status 1 where something does not hold."""
+def verify_command(
+    ctx: typer.Context,
+    *,
+    checkpoints: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A file of checkpoints that were published.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the log again and compare it with its checkpoints. Exit status 1 where something does not hold.
+
+    Without --checkpoints, those of the folders that the settings name are compared.
+    """
     commanding = commanding_of(ctx)
-    storage = commanding.storage
+    storage, tenant_id = commanding.storage, commanding.tenant_id
+    signer = load_signer(commanding.settings)
+    published = _published(commanding, signer, checkpoints)
 
     async def work() -> tuple[Verification, float]:
-        async with session_for(storage, commanding.tenant_id) as session:
+        async with AsyncExitStack() as stack:
+            one, *others = [await stack.enter_async_context(session_for(storage, tenant_id)) for _ in range(READERS)]
             started = time.perf_counter()
-            return await verify(session, commanding.tenant_id), time.perf_counter() - started
+            found = await verify(one, tenant_id, keys=signer.keys(tenant_id), published=published, others=others)
+            return found, time.perf_counter() - started
 
     found, seconds = commanding.run(work())
     if as_json:
-        broken = [{"seq": one.seq, "why": one.why} for one in found.broken]
-        say_json({"ok": found.holds, "events": found.events, "seconds": round(seconds, 4), "broken": broken})
-    elif found.holds:
-        say([f"the log of {commanding.tenant_id} holds: {found.events} events in {seconds:.2f} s"])
+        say_json(verification_form(found, len(published), seconds))
     else:
-        say([f"the log of {commanding.tenant_id} DOES NOT HOLD: {len(found.broken)} of {found.events} events"])
-        say(f"  event {one.seq}: {one.why.replace('_', ' ')}" for one in found.broken[:SHOWN])
-        if len(found.broken) > SHOWN:
-            say([f"  and {len(found.broken) - SHOWN} more; --json lists them"])
+        say(verification_lines(tenant_id, found, len(published), seconds))
     raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command("status")
+def status_command(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """How far the log is signed and published, and what is the matter. Exit status 1 where something is."""
+    commanding = commanding_of(ctx)
+    storage, tenant_id = commanding.storage, commanding.tenant_id
+    signer, names = (
+        load_signer(commanding.settings),
+        [sink.name for sink in sinks_of(commanding.settings, commanding.now)],
+    )
+
+    async def work() -> Standing:
+        async with session_for(storage, tenant_id) as session:
+            return await standing(session, tenant_id, names)
+
+    found = commanding.run(work())
+    if as_json:
+        say_json(status_form(found, signer, tenant_id))
+    else:
+        say(status_lines(found, signer, tenant_id))
+    raise typer.Exit(0 if found.is_well else 1)
+
+
+@app.command("checkpoint")
+def checkpoint_command(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """Sign what is new and publish it now, instead of when a worker comes by. Exit status 1 where that fails."""
+    commanding = commanding_of(ctx)
+    signer, storage = load_signer(commanding.settings), commanding.storage
+    sinks = sinks_of(commanding.settings, commanding.now)
+
+    async def work() -> list[tuple[str, int, str | None]]:
+        note_size = await _sign(commanding, signer)
+        results: list[tuple[str, int, str | None]] = []
+        for sink in sinks:
+            done = await publish(
+                lambda tenant_id: session_for(storage, tenant_id),
+                commanding.tenant_id,
+                signer,
+                sink,
+                now=commanding.now(),
+                at_once=True,
+            )
+            results.append((sink.name, done.size if done else note_size, done.problem if done else None))
+        return results
+
+    results = commanding.run(work())
+    if as_json:
+        say_json({"published": [{"sink": name, "size": size, "problem": why} for name, size, why in results]})
+    else:
+        say(f"{name}: {why or f'has {size} events'}" for name, size, why in results)
+    raise typer.Exit(1 if any(why for _, _, why in results) else 0)
+
+
+@app.command("prove")
+def prove_command(
+    ctx: typer.Context,
+    ticket: Annotated[str, typer.Argument(metavar="TICKET", help="The ticket's id at Zendesk.")],
+    *,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the bundle.")] = Path(),
+    open_: Annotated[
+        bool, typer.Option("--open", help="Put what was sealed into the bundle: personal data of the customer.")
+    ] = False,
+) -> None:
+    """Write a ticket's evidence: a bundle, a page to read, and the program that checks the bundle anywhere."""
+    commanding = commanding_of(ctx)
+    tenant_id, signer, storage = commanding.tenant_id, load_signer(commanding.settings), commanding.storage
+    vault = vault_of(commanding.settings) if open_ else None
+
+    async def work() -> dict[str, Any] | None:
+        await _tell(commanding, EXPORTED, {"what": "evidence", "ticket_id": ticket, "opened": open_})
+        await _sign(commanding, signer)
+        async with session_for(storage, tenant_id) as session:
+            return await evidence(session, tenant_id, ticket, signer, vault=vault)
+
+    bundle = commanding.run(work())
+    if bundle is None:
+        raise UsageError(f"no event of ticket {ticket!r} in the log of {tenant_id}; `countersign runs list` shows them")
+    out.mkdir(parents=True, exist_ok=True)
+    stem = f"ticket-{ticket}"
+    written = {
+        f"{stem}.json": json.dumps(bundle, ensure_ascii=False, indent=1) + "\n",
+        f"{stem}.html": evidence_page(bundle),
+        VERIFIER: (files("graph.audit") / VERIFIER).read_text("utf-8"),
+    }
+    for name, text in written.items():
+        (out / name).write_text(text, encoding="utf-8")
+    say(
+        [
+            f"{len(bundle['events'])} events of ticket {ticket}, each with its proof",
+            f"the bundle {out / stem}.json, the page {out / stem}.html",
+            f"check it anywhere: python {VERIFIER} {stem}.json --key {bundle['keys'][0]}",
+        ]
+    )
 
 
 @app.command("export")
@@ -56,8 +180,67 @@ def export_command(ctx: typer.Context) -> None:
     storage = commanding.storage
 
     async def work() -> None:
+        await _tell(commanding, EXPORTED, {"what": "log"})
         async with session_for(storage, commanding.tenant_id) as session:
             async for line in event_lines(session, commanding.tenant_id):
                 typer.echo(line)
 
     commanding.run(work())
+
+
+@app.command("keys")
+def keys_command(ctx: typer.Context) -> None:
+    """Print the verifier keys of the log, the present one first: what an auditor must have from you."""
+    commanding = commanding_of(ctx)
+    say(str(key) for key in load_signer(commanding.settings).keys(commanding.tenant_id))
+
+
+@app.command("rotate")
+def rotate_command(ctx: typer.Context) -> None:
+    """Make a new signing key; checkpoints of the old one stay valid. Workers sign with it from their next start."""
+    commanding = commanding_of(ctx)
+    _, tenant_id = commanding.storage, commanding.tenant_id
+
+    async def work() -> Signer:
+        before = load_signer(commanding.settings).keys(tenant_id)[0]
+        signer = rotate(commanding.settings)
+        await _tell(commanding, "log.key_rotated", {"before": str(before), "after": str(signer.keys(tenant_id)[0])})
+        return signer
+
+    say(str(key) for key in commanding.run(work()).keys(tenant_id))
+
+
+def _published(commanding: Commanding, signer: Signer, given: list[Path] | None) -> list[Published]:
+    """The checkpoints to compare with, each with the file it is from."""
+    paths = given
+    if paths is None:
+        folders = [one for one in sinks_of(commanding.settings, commanding.now) if isinstance(one, WitnessFolder)]
+        paths = [one.path(signer.origin(commanding.tenant_id)) for one in folders]
+    return [Published(note, str(path)) for path in paths if path.exists() for note in split(path.read_text("utf-8"))]
+
+
+async def _sign(commanding: Commanding, signer: Signer) -> int:
+    """Sign what is new; the size of the log then.
+
+    Raises:
+        LogBroken: the log does not hold, or another process keeps signing it.
+    """
+    async with session_for(commanding.storage, commanding.tenant_id) as session:
+        done = await sequence(session, commanding.tenant_id, signer, at_once=True)
+    if done.problem is not None:
+        raise LogBroken(done.problem)
+    return done.checkpoint.size if done.checkpoint is not None else 0
+
+
+async def _tell(commanding: Commanding, kind: str, about: dict[str, object]) -> None:
+    """The log says who did something with it; what is handed out, before it leaves."""
+    async with session_for(commanding.storage, commanding.tenant_id) as session:
+        await append(
+            session,
+            tenant_id=commanding.tenant_id,
+            at=commanding.now(),
+            kind=kind,
+            actor=operator(),
+            new_id=new_id,
+            body=about,
+        )

@@ -18,6 +18,7 @@ from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.database_checks import database_findings
 from app.errors import AppError
 from app.findings import Check, State, note, ok, wrong
+from app.log_checks import key_findings, log_findings
 from app.settings import Environment, Provider, Settings, load_master_key
 from app.storage import locate
 from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskSettings
@@ -39,7 +40,13 @@ SHIPPED_POLICY: Final = "refunds.yaml"
 def examine(settings: Settings, *, now: Clock) -> list[Check]:
     """Every check, in the order in which to repair."""
     checks = [ok("environment", f"{settings.environment.value}, data in {str(settings.data_dir)!r}")]
-    checks += [*_master_key(settings), *_database(settings), *_web(settings), *_models(settings)]
+    checks += [
+        *_master_key(settings),
+        *key_findings(settings),
+        *_database(settings),
+        *_web(settings),
+        *_models(settings),
+    ]
     if not settings.tenants:
         checks.append(
             note("tenants", "none is configured", "try `countersign demo`, or configure one as docs/settings.md says")
@@ -76,7 +83,10 @@ def _database(settings: Settings) -> Iterator[Check]:
             return
     try:
         with locate(settings) as storage:
-            yield from database_findings(storage)
+            found = list(database_findings(storage))
+            yield from found
+            if all(one.state is not State.WRONG for one in found):
+                yield from log_findings(settings, storage)
     except AppError as error:
         yield wrong("database", str(error), "")
 

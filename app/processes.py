@@ -36,8 +36,10 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 
 def worker(ctx: typer.Context) -> None:
     """Advance tickets; start as many as you like."""
+    from app.log_keys import load_signer, write_public
     from app.runtime import open_advancer
     from app.setup import publish_initial_policies
+    from app.witnessing import Witnessing, sinks_of
     from app.worker import Worker
 
     commanding = _commanding(ctx)
@@ -49,7 +51,11 @@ def worker(ctx: typer.Context) -> None:
         async with open_advancer(settings, storage) as (advancer, database):
             await publish_initial_policies(database, settings, advancer.runtime.now)
             print(f"worker {advancer.runtime.worker_id} is ready", file=sys.stderr)
-            await Worker(advancer, database, settings, storage.app_url, asyncio.Event()).run()
+            now, stopping = advancer.runtime.now, asyncio.Event()
+            names, signer = list(advancer.machines), load_signer(settings)
+            write_public(settings, signer)
+            witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)
+            await Worker(advancer, database, settings, storage.app_url, stopping, witnessing).run()
 
     asyncio.run(work())
 

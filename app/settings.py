@@ -36,6 +36,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import DatabaseError, SettingsError
+from app.log_settings import AuditSettings
 from app.naming import check_tenant
 from app.problems import explain, nearest
 from app.tenants import FROZEN, Address, TenantSettings
@@ -157,6 +158,7 @@ class Settings(BaseSettings):
     models: ModelSettings = Field(default_factory=ModelSettings, description="models")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
     sign_in: SignInSettings = Field(default_factory=SignInSettings, description="sign-in")
+    audit: AuditSettings = Field(default_factory=AuditSettings, description="the log")
     tenants: Annotated[dict[str, TenantSettings], AfterValidator(_tenant_names)] = Field(
         default_factory=dict, description="the tenants by name"
     )
@@ -240,7 +242,7 @@ def load_master_key(settings: Settings) -> bytes:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _write_key(path)
+            create_secret_file(path, base64.b64encode(os.urandom(MASTER_KEY_BYTES)).decode() + "\n")
         if path.stat().st_mode & 0o077:
             raise SettingsError([f"the master key {str(path)!r} is open to others; run `chmod 600` on it"])
         return decode_key(path.read_text())
@@ -274,18 +276,21 @@ def decode_key(text: str) -> bytes:
     return key
 
 
-def _write_key(path: Path) -> None:
-    """Written beside its place and linked, so that of two processes one wins and both read a whole key."""
-    scratch = path.with_name(f".master.key.{os.getpid()}")
+def create_secret_file(path: Path, text: str) -> None:
+    """Create a file that only its owner reads, unless it is there already.
+
+    Written beside its place and linked, so that of two processes one wins and both read a whole file.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(base64.b64encode(os.urandom(MASTER_KEY_BYTES)).decode() + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     try:
         os.link(scratch, path)
     except FileExistsError:
-        pass  # the other process was first; its key holds
+        pass  # the other process was first; its file holds
     finally:
         scratch.unlink()
 

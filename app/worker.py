@@ -23,6 +23,7 @@ from app.db import Database, parse_url, psycopg_url
 from app.errors import DatabaseError
 from app.lookout import look_out
 from app.settings import Settings
+from app.witnessing import Witnessing
 from connectors.errors import ConnectorError
 from graph.intake.parking import stripe_failed
 from graph.intake.stripe_events import take_in
@@ -47,13 +48,14 @@ class Worker:
     settings: Settings
     app_url: str
     stopping: asyncio.Event
+    witnessing: Witnessing
 
     async def run(self) -> None:
         """Work until asked to stop; jobs under way are finished. An outage of the database is waited out."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        await asyncio.gather(self._take_jobs(), self._keep_looking_out())
+        await asyncio.gather(self._take_jobs(), self._keep_looking_out(), self.witnessing.run())
 
     async def _take_jobs(self) -> None:
         while not self.stopping.is_set():

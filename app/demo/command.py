@@ -28,9 +28,11 @@ from app.identity.accounts import Act, NewAccount
 from app.identity.links import Purpose
 from app.identity.roles import Role
 from app.listening import free_port, listen
+from app.log_keys import load_signer
 from app.sandboxed import LOOPBACK, TENANT, Ports, write_settings
 from app.settings import Settings, load_settings
 from app.storage import Storage
+from app.witnessing import log_file
 from connectors.sandbox.control import SandboxControl
 from connectors.sandbox.world.model import Setting
 from kb.ingest import ingest
@@ -97,6 +99,8 @@ def demo(
     console.print(f"data folder {settings.data_dir}", highlight=False)
     storage = commanding.storage
     reset_tenant(storage.admin_url, TENANT)
+    # The log begins anew, and checkpoints of the one that is gone would rightly not agree with it.
+    log_file(settings, load_signer(settings), TENANT).unlink(missing_ok=True)
     _ingest(commanding, storage, console)
     sandbox_url, web_url = f"http://{LOOPBACK}:{ports.sandbox}", f"http://{LOOPBACK}:{ports.web}"
     with (

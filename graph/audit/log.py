@@ -7,17 +7,18 @@ Erasable values never enter the event: it carries their salted commitments, and 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from graph.audit.canonical import canonical_json
 from graph.audit.errors import AuditError
-from graph.audit.models import AuditEvent, AuditPrivate
+from graph.audit.models import AuditPrivate
+from graph.audit.tree import leaf_hash
 from graph.vault import SubjectKey, Vault
 
 
@@ -51,30 +52,17 @@ class Leaf:
     body: Mapping[str, object]
     commitments: Mapping[str, str]
 
+    def content(self) -> bytes:
+        """The canonical JSON that is hashed."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return canonical_json({**fields, "at": spelled(self.at), "v": 1})
+
     def digest(self) -> bytes:
         """SHA-256 of 0x00 and the canonical JSON: a leaf of RFC 6962 section 2.1.
 
         https://www.rfc-editor.org/rfc/rfc6962#section-2.1
         """
-        return hashlib.sha256(b"\x00" + canonical_json({**self._fields(), "at": spelled(self.at), "v": 1})).digest()
-
-    def columns(self) -> dict[str, object]:
-        """The row of `audit_event`, its leaf hash included."""
-        return {**self._fields(), "leaf_hash": self.digest()}
-
-    def _fields(self) -> dict[str, object]:
-        return {
-            "tenant_id": self.tenant_id,
-            "seq": self.seq,
-            "event_id": self.event_id,
-            "at": self.at,
-            "kind": self.kind,
-            "actor": self.actor,
-            "run_id": self.run_id,
-            "ticket_id": self.ticket_id,
-            "body": dict(self.body),
-            "commitments": dict(self.commitments),
-        }
+        return leaf_hash(self.content())
 
 
 def spelled(at: datetime) -> str:
@@ -126,31 +114,68 @@ async def append_all(
     if not events:
         return []
     sealed = await _seal_all(session, tenant_id, events, vault)
-    rows: list[dict[str, object]] = []
-    private_rows: list[dict[str, object]] = []
+    # All that does not need the number is spelled before the counter is locked: others wait for it.
+    drafts = [_Draft.of(tenant_id, event, values) for event, values in zip(events, sealed, strict=True)]
     first = await _take_numbers(session, tenant_id, len(events))
-    for seq, (event, values) in enumerate(zip(events, sealed, strict=True), start=first):
-        leaf = Leaf(
-            tenant_id=tenant_id,
-            seq=seq,
-            event_id=event.event_id,
-            at=event.at,
-            kind=event.kind,
-            actor=event.actor,
-            run_id=event.run_id,
-            ticket_id=event.ticket_id,
-            body=event.body,
-            commitments={name: commitment for name, (commitment, _) in values.items()},
-        )
-        rows.append(leaf.columns())
-        private_rows += [
-            {"tenant_id": tenant_id, "seq": seq, "field": name, "subject_id": event.subject_id, "sealed": value}
-            for name, (_, value) in values.items()
-        ]
-    await session.execute(insert(AuditEvent), rows)
+    await session.execute(_INSERT, [draft.row(seq) for seq, draft in enumerate(drafts, start=first)])
+    private_rows = [
+        {"tenant_id": tenant_id, "seq": seq, "field": name, "subject_id": event.subject_id, "sealed": value}
+        for seq, (event, values) in enumerate(zip(events, sealed, strict=True), start=first)
+        for name, (_, value) in values.items()
+    ]
     if private_rows:
         await session.execute(insert(AuditPrivate), private_rows)
     return list(range(first, first + len(events)))
+
+
+_INSERT: Final = text(
+    """
+    INSERT INTO audit_event (tenant_id, seq, event_id, at, kind, actor, run_id, ticket_id, body, commitments, leaf_hash)
+    VALUES (:tenant_id, :seq, :event_id, :at, :kind, :actor, :run_id, :ticket_id,
+            CAST(:body AS json), CAST(:commitments AS json), :leaf_hash)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An event but for its number: the row, and the canonical JSON before and after the number."""
+
+    columns: Mapping[str, object]
+    before: bytes
+    after: bytes
+
+    @classmethod
+    def of(cls, tenant_id: str, event: NewEvent, sealed: Mapping[str, tuple[str, bytes]]) -> _Draft:
+        body = canonical_json(event.body)
+        commitments = canonical_json({name: commitment for name, (commitment, _) in sealed.items()})
+        # The fields in the order of RFC 8785, so that pieces spelled alone are the spelling of the whole.
+        before = b'{"actor":%b,"at":"%b","body":%b,"commitments":%b,"event_id":%b,"kind":%b,"run_id":%b,"seq":' % (
+            canonical_json(event.actor),
+            spelled(event.at).encode(),
+            body,
+            commitments,
+            canonical_json(event.event_id),
+            canonical_json(event.kind),
+            canonical_json(event.run_id),
+        )
+        after = b',"tenant_id":%b,"ticket_id":%b,"v":1}' % (canonical_json(tenant_id), canonical_json(event.ticket_id))
+        columns = {
+            "tenant_id": tenant_id,
+            "event_id": event.event_id,
+            "at": event.at,
+            "kind": event.kind,
+            "actor": event.actor,
+            "run_id": event.run_id,
+            "ticket_id": event.ticket_id,
+            "body": body.decode(),
+            "commitments": commitments.decode(),
+        }
+        return cls(columns, before, after)
+
+    def row(self, seq: int) -> dict[str, object]:
+        """The row of `audit_event`, its leaf hash included."""
+        return {**self.columns, "seq": seq, "leaf_hash": leaf_hash(b"%b%d%b" % (self.before, seq, self.after))}
 
 
 def private_purpose(event_id: str, name: str) -> str:

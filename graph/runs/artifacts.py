@@ -62,7 +62,7 @@ async def store(
         session,
         tenant_id=run.tenant_id,
         subject_id=subject_id,
-        purpose=_purpose(artifact_id),
+        purpose=artifact_purpose(artifact_id),
         plaintext=salt + content,
         now=now,
     )
@@ -104,7 +104,7 @@ async def load(
         session,
         tenant_id=tenant_id,
         subject_id=artifact.subject_id,
-        purpose=_purpose(artifact_id),
+        purpose=artifact_purpose(artifact_id),
         sealed=artifact.sealed,
     )
     salt, content = opened[:SALT_BYTES], opened[SALT_BYTES:]
@@ -131,5 +131,6 @@ def _plain(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} cannot be stored: make it a dataclass")
 
 
-def _purpose(artifact_id: str) -> str:
+def artifact_purpose(artifact_id: str) -> str:
+    """What an artifact is sealed for."""
     return f"artifact/{artifact_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ import psycopg
 import pytest
 
 from app.doctor import State, examine
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.composition import SandboxConfig, create_sandbox
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.server import RunningServer, serve
+from tests.app.terminal import Terminal
 
 BOT = "bot@example.com"
 CLAUDE_KEY = "sk-ant-sandbox"
@@ -62,7 +64,7 @@ def found(settings: Settings, state: State = State.WRONG) -> dict[str, str]:
 def test_a_fresh_place_has_nothing_wrong_and_the_doctor_makes_nothing(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "d", port=0)
     assert found(settings) == {}
-    assert set(found(settings, State.NOTE)) == {"master key", "database", "tenants"}
+    assert set(found(settings, State.NOTE)) == {"master key", "log key", "log sinks", "database", "tenants"}
     assert not (tmp_path / "d").exists()
 
 
@@ -79,7 +81,7 @@ def test_a_healthy_place_is_all_well(tmp_path: Path, sandbox: RunningServer, dat
     )
     assert found(settings) == {}
     notes = found(settings, State.NOTE)
-    assert set(notes) == {"master key"}, notes
+    assert set(notes) == {"master key", "log key", "log sinks"}, notes
     healthy = {"database", "database tenants", "models", "demo zendesk", "demo stripe", "demo orders", "demo policy"}
     assert healthy <= set(found(settings, State.OK))
 
@@ -156,3 +158,23 @@ def test_a_master_key_that_others_can_read_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "master.key").write_text("x")
     (tmp_path / "master.key").chmod(0o644)
     assert "open to others" in found(Settings(data_dir=tmp_path, port=0))["master key"]
+
+
+async def test_a_log_that_is_not_signed_any_more_is_wrong(terminal: Terminal, tmp_path: Path) -> None:
+    await terminal.log("run.woken")
+    await terminal.run("audit", "checkpoint")
+    with psycopg.connect(terminal.admin_url) as owner:
+        owner.execute("UPDATE audit_event SET actor = 'nobody'")
+    await terminal.log("run.woken")
+    await terminal.run("audit", "checkpoint")
+    settings = Settings.model_validate(
+        {
+            "data_dir": tmp_path,
+            "port": 0,
+            "database_url": load_settings().database_url,
+            "database_admin_url": terminal.admin_url,
+            "tenants": {terminal.tenant: {}},
+        }
+    )
+    told = await asyncio.to_thread(found, settings)
+    assert "nothing more is signed: event 0 is altered" in told["demo log"]

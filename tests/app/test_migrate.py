@@ -22,6 +22,8 @@ from app.tables import metadata
 TENANT_TABLES = sorted(metadata().tables)
 NEVER_DELETED = (
     "approval",
+    "audit_block",
+    "audit_checkpoint",
     "audit_event",
     "audit_head",
     "charge_ledger",

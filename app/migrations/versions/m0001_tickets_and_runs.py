@@ -64,8 +64,8 @@ def _audit_event() -> None:
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("run_id", sa.String(), nullable=True),
         sa.Column("ticket_id", sa.String(), nullable=True),
-        sa.Column("body", postgresql.JSONB(), nullable=False),
-        sa.Column("commitments", postgresql.JSONB(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("commitments", sa.JSON(), nullable=False),
         sa.Column("leaf_hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "seq"),
     )

@@ -1,0 +1,93 @@
+"""What was found about the log, in words and as JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from graph.audit.sequence import Signer
+from graph.audit.standing import Standing
+from graph.audit.verify import Mismatch, Verification
+
+SHOWN: Final = 20
+"""Broken numbers that the text names; the JSON has all."""
+
+_WORDS: Final = {
+    "forged": "is signed by no key of this installation",
+    "cut": "is of a longer log: the end was cut off",
+    "forked": "is of another log: events from {after} on were rewritten",
+}
+
+
+def verification_form(found: Verification, published: int, seconds: float) -> dict[str, object]:
+    """As JSON values."""
+    return {
+        "ok": found.holds,
+        "events": found.events,
+        "seconds": round(seconds, 4),
+        "broken": [{"seq": one.seq, "why": one.why} for one in found.broken],
+        "size": found.size,
+        "root": found.root.hex(),
+        "checkpoints": found.checkpoints,
+        "published": published,
+        "mismatches": [
+            {"size": one.size, "why": one.why, "where": one.where, "after": one.after} for one in found.mismatches
+        ],
+    }
+
+
+def verification_lines(tenant_id: str, found: Verification, published: int, seconds: float) -> Iterator[str]:
+    """For a reader."""
+    if found.holds:
+        yield f"the log of {tenant_id} holds: {found.events} events in {seconds:.2f} s"
+    else:
+        count = len(found.broken) + len(found.mismatches)
+        yield f"the log of {tenant_id} DOES NOT HOLD: {count} things are wrong with {found.events} events"
+    yield from (f"  event {one.seq}: {one.why.replace('_', ' ')}" for one in found.broken[:SHOWN])
+    if len(found.broken) > SHOWN:
+        yield f"  and {len(found.broken) - SHOWN} more events; --json lists them"
+    yield from (f"  {_told(one)}" for one in found.mismatches[:SHOWN])
+    yield f"  compared with {found.checkpoints - published} checkpoints of the database and {published} published ones"
+    if not published:
+        yield "  nothing published was compared, so a log that was cut would not show: give --checkpoints"
+
+
+def status_form(found: Standing, signer: Signer, tenant_id: str) -> dict[str, object]:
+    """As JSON values."""
+    return {
+        "ok": found.is_well,
+        "origin": signer.origin(tenant_id),
+        "key": str(signer.keys(tenant_id)[0]),
+        "events": found.events,
+        "signed": found.signed,
+        "checkpoints": found.checkpoints,
+        "problem": found.problem,
+        "sinks": [
+            {
+                "name": one.name,
+                "size": one.size,
+                "published_at": one.published_at.isoformat() if one.published_at else None,
+                "attempts": one.attempts,
+                "problem": one.problem,
+            }
+            for one in found.sinks
+        ],
+    }
+
+
+def status_lines(found: Standing, signer: Signer, tenant_id: str) -> Iterator[str]:
+    """For a reader."""
+    yield f"{signer.origin(tenant_id)}: {found.events} events, {found.signed} of them signed"
+    yield f"  {found.checkpoints} checkpoints, key {signer.keys(tenant_id)[0]}"
+    if found.problem is not None:
+        yield f"  nothing more is signed: {found.problem}"
+    for one in found.sinks:
+        when = f"since {one.published_at:%Y-%m-%d %H:%M:%S} UTC" if one.published_at else "never published"
+        trouble = f"; attempt {one.attempts} failed: {one.problem}" if one.problem else ""
+        yield f"  {one.name}: {one.size} events, {when}{trouble}"
+
+
+def _told(one: Mismatch) -> str:
+    if one.where == "tree":
+        return f"the stored tree at {one.size} is not that of the log"
+    return f"the checkpoint at {one.size} in {one.where} {_WORDS[one.why].format(after=one.after)}"
