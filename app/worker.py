@@ -41,21 +41,22 @@ HEARTBEAT: Final = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class Worker:
-    """One worker process."""
+    """One worker process. Without `witnessing` it signs nothing, as where each of its statements is counted."""
 
     advancer: Advancer
     database: Database
     settings: Settings
     app_url: str
     stopping: asyncio.Event
-    witnessing: Witnessing
+    witnessing: Witnessing | None = None
 
     async def run(self) -> None:
         """Work until asked to stop; jobs under way are finished. An outage of the database is waited out."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        await asyncio.gather(self._take_jobs(), self._keep_looking_out(), self.witnessing.run())
+        beside = () if self.witnessing is None else (self.witnessing.run(),)
+        await asyncio.gather(self._take_jobs(), self._keep_looking_out(), *beside)
 
     async def _take_jobs(self) -> None:
         while not self.stopping.is_set():
