@@ -1,6 +1,6 @@
 """The tree over the log: blocks of leaf hashes, signed checkpoints, and where they were published.
 
-Revision ID: 0006
+Revision ID: 0007
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from app.migrations.protection import APPEND, KEEP, protect
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
