@@ -21,6 +21,7 @@ GROUP: Final = "countersign.commands"
 APPLICATION_COMMANDS: Final = {
     "account": "app.account_commands:app",
     "audit": "app.audit_commands:app",
+    "breaker": "app.breaker_commands:app",
     "connectors": "app.connector_commands:app",
     "demo": "app.demo.command:demo",
     "doctor": "app.commands:doctor",
@@ -42,6 +43,7 @@ SUMMARIES: Final = {
     "app": "Package the Zendesk app.",
     "audit": "Verify, export and prove the log.",
     "bench": "Measure, against bare baselines.",
+    "breaker": "What stops the agent from acting alone by itself.",
     "chaos": "Run tickets under faults and kills, and count.",
     "connectors": "Show connectors that fell back to draft-only, and let them act again.",
     "crash": "Kill before and after each statement and send.",

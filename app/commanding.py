@@ -99,6 +99,20 @@ class Commanding:
         """Business time, aware and in UTC; that of the sandbox where one belongs to the data folder."""
         return self._clock()
 
+    @property
+    def actor(self) -> str:
+        """The account of this machine that runs the command, as the log names it."""
+        from app.terminal import operator
+
+        return operator()
+
+    @property
+    def new_id(self) -> Callable[[str], str]:
+        """Makes a fresh id from its prefix."""
+        from app.ambient import new_id
+
+        return new_id
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end; connections opened on the way are closed."""
         return asyncio.run(self._run(work))

@@ -1,7 +1,8 @@
 """The look-out: what is due or was left behind, found in our own tables and enqueued again.
 
 Effects whose hold is over or whose end is unknown; runs whose wait is over; events nobody took up; runs that a dead
-worker left. And, less often, the sweep of Zendesk's export and the comparison with Stripe.
+worker left; policy versions whose time has come or is over. And, less often, the sweep of Zendesk's export and the
+comparison with Stripe.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.errors import AccessDenied, ConnectorError
+from graph.breakers.watch import look
 from graph.intake.sweep import sweep
+from graph.lifecycle.desk import CLOCKWORK, Desk
+from graph.lifecycle.publishing import Act
 from graph.queue import enqueue_effects, enqueue_stripe, enqueue_tickets
+from graph.rulebook import deciding, load_policy
 from graph.runs.reopen import failed_refunds, reopen
 from graph.runtime import Runtime
 from graph.settlement.due import due_effects
@@ -95,18 +100,38 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
             else ()
         )
         reconciles = await _is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
+    await _watch(runtime, tenant_id, now)
     if sweeps:
         await _sweep(runtime, tenant_id)
     for effect_id in reopens:
         await _reopen(runtime, tenant_id, effect_id)
     if reconciles:
         await _reconcile(runtime, tenant_id, now)
+    await _keep_time(runtime, tenant_id, now)
 
 
 async def _is_time(session: AsyncSession, tenant_id: str, task: str, now: datetime, every: timedelta) -> bool:
     """Whether this process is the one to do it now: the row of the task goes to one of them."""
     values = {"tenant_id": tenant_id, "task": task, "now": now, "not_since": now - every}
     return (await session.execute(_PACE, values)).scalar_one_or_none() is not None
+
+
+async def _watch(runtime: Runtime, tenant_id: str, now: datetime) -> None:
+    """Breakers trip and cool down, and what is held in vain is stopped."""
+    async with runtime.sessions(tenant_id) as session:
+        policy_hash = (await deciding(session, tenant_id)).published
+        breakers = () if policy_hash is None else (await load_policy(session, tenant_id, policy_hash)).breakers
+    seen = await look(runtime.sessions, tenant_id, breakers, now=now, new_id=runtime.new_id)
+    for name in seen.tripped:
+        log.error("breaker %s tripped: what it covers waits for people", name)
+    for name in seen.cooled:
+        log.info("breaker %s is reset, because it has cooled down", name)
+
+
+async def _keep_time(runtime: Runtime, tenant_id: str, now: datetime) -> None:
+    desk = Desk(lambda: runtime.sessions(tenant_id), tenant_id)
+    for entry in await desk.keep_time(Act(CLOCKWORK, now, "its time has come", runtime.new_id)):
+        log.info("policy change %s is %s%s", entry.schedule_id, entry.state, f": {entry.note}" if entry.note else "")
 
 
 async def _sweep(runtime: Runtime, tenant_id: str) -> None:

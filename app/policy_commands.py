@@ -1,59 +1,130 @@
 """`countersign policy`: the commands of the policy package, and those that change which version decides.
 
-Promises: a file that cannot be read publishes nothing and is refused with line and column; every change of the version
-is an event in the log; running runs keep the version that they began with. What needs no database starts none, so
-imports that reach one stand inside of the commands.
+Promises: a file that cannot be read publishes nothing and is refused with line and column; every change of what decides
+is an event in the log; running runs keep the version that they began with; what loosens says what it still needs. What
+needs no database starts none, so imports that reach one stand inside of the commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from app.errors import UsageError
+from app.policy_files import publishable
 from app.terminal import commanding_of, operator, say, say_json
 from app.whatif_commands import app as whatif_app
-from policies.commands import MAX_FILE_BYTES, beside
 from policies.commands import app as policy_app
-from policies.errors import PolicyFileError
-from policies.parse import parse_policy
-from policies.shelf import SHIPPED, shipped_text
+from policies.shelf import from_library
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession
-
     from app.commanding import Commanding
+    from app.policy_story import Story
+    from graph.lifecycle.desk import Compared, Desk, Wish
+    from graph.lifecycle.models import PolicySchedule
+    from graph.lifecycle.publishing import Act, Answer
     from graph.rulebook import PolicyVersion
 
 SHORTEST_PREFIX: Final = 6
-SHOWN_HASH: Final = 12
+_HASH = re.compile(r"[0-9a-f]{6,64}")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Author = Annotated[str | None, typer.Option("--author", help="Who publishes; this machine's account where left out.")]
+Why = Annotated[str, typer.Option("--why", help="Why; people and the log read it.")]
+Version = Annotated[str, typer.Argument(help="Beginning of the version's hash; `policy versions` lists them.")]
+Named = Annotated[str, typer.Argument(help="A policy file, a shipped one such as `shipped`, or a version's hash.")]
+Time = Annotated[str | None, typer.Option(help="A time with its zone, like 2026-11-27T00:00:00+00:00.")]
 
 app = typer.Typer(name="policy", help="Check, explain, try and publish policy files.", no_args_is_help=True)
 app.registered_commands.extend(policy_app.registered_commands)
 app.registered_commands.extend(whatif_app.registered_commands)
 app.registered_groups.extend(policy_app.registered_groups)
+schedule_app = typer.Typer(name="schedule", help="What takes effect or reverts by itself.", no_args_is_help=True)
+app.add_typer(schedule_app)
 
 
 @app.command("publish")
 def publish_command(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="A policy file, or `shipped`.")],
+    policy: Named,
     *,
-    author: Author = None,
+    why: Why = "",
+    canary: Annotated[
+        int | None, typer.Option(min=1, max=99, help="Let it decide this percentage of tickets first.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="For every ticket at once, whatever share the file states.")
+    ] = False,
+    at: Time = None,
+    until: Time = None,
     as_json: Json = False,
 ) -> None:
-    """Let a policy file decide from now on. Runs that have begun keep the version they began with."""
-    text = _publishable(file)
+    """Let a policy decide from now on. What loosens needs a passing gate and a second person first."""
+    from graph.lifecycle.desk import Wish
+
     commanding = commanding_of(ctx)
-    about: dict[str, object] = {"file": Path(file).name}
-    before, after = commanding.run(_let_decide(commanding, text, author or operator(), about))
-    _report(commanding, before, after, as_json=as_json)
+    if canary is not None and (full or at or until):
+        raise UsageError(
+            "--canary cannot be combined with --full, --at or --until; a canary ends by a person or by itself"
+        )
+    wish = Wish(canary, full, _time("--at", at), _time("--until", until))
+    if wish.ends_at is not None and wish.ends_at <= (wish.starts_at or commanding.now()):
+        raise UsageError(f"--until {until!r} is over before the change begins; give a later time")
+    text = None if _is_version(policy) else publishable(policy)
+    compared, answer = commanding.run(_publish(commanding, policy, text, wish, why))
+    _report(commanding, compared, answer, as_json=as_json)
+
+
+@app.command("draft")
+def draft_command(ctx: typer.Context, policy: Named, *, as_json: Json = False) -> None:
+    """Store a policy as a version that decides nothing yet, and say what it would change. Its author is who runs it."""
+    from app.policy_story import story_of
+
+    commanding = commanding_of(ctx)
+    text = publishable(policy)
+
+    async def work() -> Story:
+        desk = _desk(commanding)
+        return await story_of(desk, await desk.compared(await desk.draft(text, _act(commanding, ""))))
+
+    _show(commanding.run(work()), as_json=as_json)
+
+
+@app.command("approve")
+def approve_command(
+    ctx: typer.Context,
+    version: Version,
+    *,
+    why: Annotated[str, typer.Option("--why", help="What you looked at; the log keeps it.")],
+    as_json: Json = False,
+) -> None:
+    """Say yes, as the second person, to letting a version replace the one that decides now."""
+    from app import policy_words as words
+
+    commanding = commanding_of(ctx)
+
+    async def work() -> tuple[Compared, Answer]:
+        desk, act = _desk(commanding), _act(commanding, why)
+        compared = await desk.compared(_one(await desk.versions(), version))
+        return compared, await desk.approve(compared, act)
+
+    compared, answer = commanding.run(work())
+    if as_json:
+        say_json(words.answer_form(commanding.tenant_id, compared, answer))
+    else:
+        say(words.approved_lines(compared, answer))
+    _fail_where_refused(answer)
+
+
+@app.command("promote")
+def promote_command(ctx: typer.Context, *, why: Why = "", as_json: Json = False) -> None:
+    """Let the canary decide every ticket."""
+    commanding = commanding_of(ctx)
+    answer = commanding.run(_desk(commanding).promote(_act(commanding, why)))
+    _report(commanding, None, answer, as_json=as_json)
 
 
 @app.command("rollback")
@@ -61,151 +132,147 @@ def rollback_command(
     ctx: typer.Context,
     version: Annotated[str | None, typer.Argument(help="Beginning of the version's hash; the one before else.")] = None,
     *,
-    author: Author = None,
+    why: Why = "",
     as_json: Json = False,
 ) -> None:
-    """Let an earlier version decide again."""
+    """Take back the canary, or the version that decides; an earlier one decides again. One person may do it."""
     commanding = commanding_of(ctx)
 
-    async def work() -> tuple[str | None, str]:
-        async with commanding.tenant_session() as session:
-            chosen = _chosen(await _read(session, commanding.tenant_id), version)
-        about: dict[str, object] = {"rollback": True}
-        return await _let_decide(commanding, chosen.source_text, author or operator(), about)
+    async def work() -> Answer:
+        desk, act = _desk(commanding), _act(commanding, why)
+        chosen = None if version is None else _one(await desk.versions(), version).policy_hash
+        return await desk.roll_back(chosen, act)
 
-    before, after = commanding.run(work())
-    _report(commanding, before, after, as_json=as_json)
+    _report(commanding, None, commanding.run(work()), as_json=as_json)
+
+
+@schedule_app.command("list")
+def schedule_list_command(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List what takes effect or reverts by itself, and what became of it."""
+    from app import policy_words as words
+
+    commanding = commanding_of(ctx)
+    entries = commanding.run(_desk(commanding).entries())
+    if as_json:
+        say_json({"changes": [words.entry_form(entry) for entry in entries]})
+        return
+    say([words.entry_line(entry) for entry in entries] or ["nothing is on the calendar"])
+
+
+@schedule_app.command("cancel")
+def schedule_cancel_command(
+    ctx: typer.Context, change: Annotated[str, typer.Argument(help="Its id.")], *, why: Why = "", as_json: Json = False
+) -> None:
+    """Take a change off the calendar. What decides at this moment goes on deciding."""
+    from app import policy_words as words
+    from graph.lifecycle.publishing import Refused
+
+    commanding = commanding_of(ctx)
+    answer = commanding.run(_desk(commanding).unschedule(change, _act(commanding, why)))
+    if isinstance(answer, Refused):
+        raise UsageError(answer.why)
+    if as_json:
+        say_json(words.entry_form(answer))
+    else:
+        say([words.entry_line(answer)])
 
 
 @app.command("versions")
 def versions_command(ctx: typer.Context, *, as_json: Json = False) -> None:
     """List every version, the one that was published last first."""
+    from app import policy_words as words
+
     commanding = commanding_of(ctx)
-
-    async def work() -> Sequence[PolicyVersion]:
-        async with commanding.tenant_session() as session:
-            return await _read(session, commanding.tenant_id)
-
-    versions = commanding.run(work())
+    versions = commanding.run(_desk(commanding).versions())
     if as_json:
-        say_json({"versions": [_form(version) for version in versions]})
+        say_json({"versions": [words.version_form(version) for version in versions]})
     elif not versions:
         say([f"tenant {commanding.tenant_id} has no version yet; `countersign policy publish FILE` makes one"])
     else:
-        say(
-            f"{version.policy_hash[:SHOWN_HASH]}  {version.state:9}  {version.policy_id}  published "
-            f"{version.published_at:%Y-%m-%d %H:%M:%S UTC} by {version.published_by}, written by {version.author}"
-            for version in versions
-        )
+        say(words.version_line(version) for version in versions)
 
 
-def _publishable(file: str) -> str:
-    """The text of a policy file that stands alone: a version must mean the same on every machine, for ever.
+@app.command("show")
+def show_command(
+    ctx: typer.Context,
+    version: Version,
+    *,
+    source: Annotated[bool, typer.Option("--source", help="Print the file as it was written.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a version: its state, what gates and people said, what it would change now, and its history."""
+    from app.policy_story import story_of
 
-    Raises:
-        UsageError: it cannot be read; the first problem with line and column.
-    """
-    if file == SHIPPED:
-        return shipped_text()
-    text = _text(file)
-    try:
-        resolved = parse_policy(text, name=file, resolve=beside(Path(file).parent))
-    except PolicyFileError as error:
-        more = len(error.problems) - 1
-        rest = f" (and {more} more: `countersign policy check {file}` lists them)" if more else ""
-        raise UsageError(f"{error.problems[0]}{rest}") from error
-    try:
-        alone = parse_policy(text, name=file)
-    except PolicyFileError as error:
-        raise UsageError(f"{error.problems[0]}: a published version stands alone, so write it as one file") from error
-    if alone.content_hash != resolved.content_hash:
-        raise UsageError(
-            f"{file!r} takes rules from other files: a published version stands alone, so put them into it"
-        )
-    return text
+    commanding = commanding_of(ctx)
+
+    async def work() -> Story:
+        desk = _desk(commanding)
+        return await story_of(desk, await desk.compared(_one(await desk.versions(), version)))
+
+    _show(commanding.run(work()), source=source, as_json=as_json)
 
 
-def _text(file: str) -> str:
-    try:
-        with Path(file).open("rb") as handle:
-            raw = handle.read(MAX_FILE_BYTES + 1)
-        text = raw.decode()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"cannot read {file!r}: {reason}; give a policy file, or `shipped`") from error
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        raise UsageError(f"{file}:{line}:{column}: this byte is not UTF-8; save the file as UTF-8") from error
-    if len(raw) > MAX_FILE_BYTES:
-        raise UsageError(f"{file!r} is longer than {MAX_FILE_BYTES} bytes; no policy is that long")
-    return text
+# what the commands share
 
 
-async def _let_decide(
-    commanding: Commanding, text: str, author: str, about: dict[str, object]
-) -> tuple[str | None, str]:
-    """Publish in one transaction with its event; the hashes that decided before and decide now."""
-    from sqlalchemy import select, update
-    from sqlmodel import col
+def _desk(commanding: Commanding) -> Desk:
+    from graph.lifecycle.desk import Desk
 
+    return Desk(commanding.tenant_session, commanding.tenant_id)
+
+
+def _act(commanding: Commanding, why: str) -> Act:
     from app.ambient import new_id
-    from graph.audit.log import append
-    from graph.rulebook import PolicyVersion, VersionState, publish
+    from graph.lifecycle.publishing import Act
 
-    tenant_id, now = commanding.tenant_id, commanding.now()
-    policy_hash = parse_policy(text, name="the policy file").content_hash
-    is_published = (
-        col(PolicyVersion.tenant_id) == tenant_id,
-        col(PolicyVersion.state) == VersionState.PUBLISHED.value,
-    )
-    async with commanding.tenant_session() as session:
-        hashes = select(col(PolicyVersion.policy_hash)).where(*is_published).with_for_update()
-        published = set((await session.execute(hashes)).scalars())
-        if published == {policy_hash}:
-            return policy_hash, policy_hash
-        # One policy decides for a tenant, whatever name the new one has.
-        retire = update(PolicyVersion).where(*is_published).values(state=VersionState.RETIRED.value)
-        await session.execute(retire)
-        await publish(session, tenant_id, text, author=author, now=now)
-        before = min(published - {policy_hash}, default=None)
-        await append(
-            session,
-            tenant_id=tenant_id,
-            at=now,
-            kind="policy.published",
-            actor=author,
-            new_id=new_id,
-            body={"policy_hash": policy_hash, "before": before, **about},
-        )
-    return before, policy_hash
+    return Act(operator(), commanding.now(), why.strip(), new_id)
 
 
-def _report(commanding: Commanding, before: str | None, after: str, *, as_json: bool) -> None:
+async def _publish(
+    commanding: Commanding, name: str, text: str | None, wish: Wish, why: str
+) -> tuple[Compared, Answer | PolicySchedule]:
+    desk, act = _desk(commanding), _act(commanding, why)
+    version = _one(await desk.versions(), name) if text is None else await desk.draft(text, act)
+    compared = await desk.compared(version)
+    return compared, await desk.publish(compared, wish, act)
+
+
+def _report(
+    commanding: Commanding, compared: Compared | None, answer: Answer | PolicySchedule, *, as_json: bool
+) -> None:
+    from app import policy_words as words
+
     if as_json:
-        say_json({"tenant": commanding.tenant_id, "policy_hash": after, "before": before, "changed": before != after})
-    elif before == after:
-        say([f"nothing to do: {after[:SHOWN_HASH]} decides for {commanding.tenant_id} already"])
+        say_json(words.answer_form(commanding.tenant_id, compared, answer))
     else:
-        instead = f" instead of {before[:SHOWN_HASH]}" if before is not None else ""
-        say([f"{after[:SHOWN_HASH]} decides for {commanding.tenant_id} from now on{instead}"])
+        say(words.answer_lines(commanding.tenant_id, compared, answer))
+    _fail_where_refused(answer)
 
 
-async def _read(session: AsyncSession, tenant_id: str) -> Sequence[PolicyVersion]:
-    from sqlmodel import col, select
+def _show(story: Story, *, source: bool = False, as_json: bool) -> None:
+    from app import policy_words as words
 
-    from graph.rulebook import PolicyVersion
+    found = story.compared.version
+    if as_json:
+        say_json({**words.version_form(found), **story.form(), **({"source": found.source_text} if source else {})})
+    elif source:
+        say([found.source_text])
+    else:
+        say([words.version_line(found), *story.lines()])
 
-    query = select(PolicyVersion).where(col(PolicyVersion.tenant_id) == tenant_id)
-    return (await session.execute(query.order_by(col(PolicyVersion.published_at).desc().nulls_last()))).scalars().all()
+
+def _fail_where_refused(answer: object) -> None:
+    from graph.lifecycle.publishing import Refused
+
+    if isinstance(answer, Refused):
+        raise typer.Exit(1)
 
 
-def _chosen(versions: Sequence[PolicyVersion], prefix: str | None) -> PolicyVersion:
-    if prefix is None:
-        earlier = [version for version in versions if version.state == "retired"]
-        if not earlier:
-            raise UsageError("no earlier version to go back to; `countersign policy versions` lists what there is")
-        return earlier[0]
+def _is_version(name: str) -> bool:
+    return _HASH.fullmatch(name) is not None and not Path(name).exists() and from_library(name) is None
+
+
+def _one(versions: list[PolicyVersion], prefix: str) -> PolicyVersion:
     if len(prefix) < SHORTEST_PREFIX:
         raise UsageError(f"version {prefix!r} is too short; give at least {SHORTEST_PREFIX} characters of its hash")
     found = [version for version in versions if version.policy_hash.startswith(prefix)]
@@ -214,14 +281,13 @@ def _chosen(versions: Sequence[PolicyVersion], prefix: str | None) -> PolicyVers
     return found[0]
 
 
-def _form(version: PolicyVersion) -> dict[str, object]:
-    published_at = version.published_at
-    return {
-        "policy_hash": version.policy_hash,
-        "policy_id": version.policy_id,
-        "state": version.state,
-        "author": version.author,
-        "created_at": version.created_at.isoformat(),
-        "published_at": published_at.isoformat() if published_at is not None else None,
-        "published_by": version.published_by,
-    }
+def _time(option: str, written: str | None) -> datetime | None:
+    if written is None:
+        return None
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise UsageError(f"{option} {written!r} is no time; write it like 2026-11-27T00:00:00+00:00") from error
+    if time.tzinfo is None:
+        raise UsageError(f"{option} {written!r} has no zone; write it like 2026-11-27T00:00:00+00:00")
+    return time.astimezone(UTC)

@@ -8,8 +8,10 @@ from sqlmodel import SQLModel
 import app.identity.models
 import app.models
 import graph.audit.models
+import graph.breakers.models
 import graph.decisions.models
 import graph.intake.models
+import graph.lifecycle.models
 import graph.rulebook
 import graph.runs.models
 import graph.settlement.models
@@ -19,8 +21,10 @@ OWNERS = (
     app.identity.models,
     app.models,
     graph.audit.models,
+    graph.breakers.models,
     graph.decisions.models,
     graph.intake.models,
+    graph.lifecycle.models,
     graph.rulebook,
     graph.runs.models,
     graph.settlement.models,

@@ -19,13 +19,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from connectors.errors import AccessDenied, ConnectorError
+from connectors.errors import AccessDenied, ConnectorError, VendorRefused
 from graph.audit.log import append
+from graph.breakers.tally import Happened, count
 from graph.errors import BudgetExhausted, ToolForbidden, ToolSwitchedOff
 from graph.runtime import Runtime, Tenant
 from graph.settlement.models import ConnectorState
 from graph.settlement.switches import read_switches
 from graph.spending import Spending
+from policies.breakers import Measure
 from policies.tools import ToolRules
 from policies.vocabulary import Tool
 
@@ -86,9 +88,12 @@ class Gate:
         except AccessDenied as error:
             self._record(tool, operation, reference, "allowed", "access_denied", started, str(error))
             await self._fall_back(tool, str(error))
+            await self._count_error(tool)
             raise
         except ConnectorError as error:
             self._record(tool, operation, reference, "allowed", type(error).__name__, started, str(error))
+            if not isinstance(error, VendorRefused):
+                await self._count_error(tool)
             raise
         self._record(tool, operation, reference, "allowed", "done", started)
         return answer
@@ -136,6 +141,12 @@ class Gate:
 
     def _credential(self, tool: Tool) -> str:
         return self.tenant.credentials.get(tool.value.split(".")[0], "none")
+
+    async def _count_error(self, tool: Tool) -> None:
+        """For breakers, and at once: the step that called may come to nothing. A plain refusal is an answer."""
+        async with self.runtime.sessions(self.tenant.tenant_id) as session:
+            happened = Happened(Measure.TOOL_ERRORS, is_bad=True, subject=tool.value)
+            await count(session, self.tenant.tenant_id, [happened], now=self.runtime.now())
 
     async def _fall_back(self, tool: Tool, reason: str) -> None:
         connector = tool.value.split(".")[0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from graph.breakers.trips import Watched
 from graph.runs import leases
 from graph.settlement.models import EffectKind
-from graph.settlement.requests import AlreadyIntended, EffectRequest, Exhausted, Reserved, SwitchedOff
+from graph.settlement.requests import AlreadyIntended, EffectRequest, Exhausted, Reserved, SwitchedOff, Tripped
 from graph.settlement.reserve import Means, reserve
 from graph.state import RunState
-from graph.step import Step, StepContext
+from graph.step import Step, StepContext, hand_off
 from policies.vocabulary import Outcome, Reason, Tool
 
 
@@ -19,6 +20,7 @@ class Outgoing:
     """An update to be made: for which step of the run, with which tool, and its body once its id is known.
 
     `approval_id` is the answer that releases it; a note to colleagues needs none and must not depend on one.
+    `watched` is what it is part of, for breakers; None for what none may stop.
     """
 
     step: str
@@ -26,6 +28,7 @@ class Outgoing:
     subject_id: str
     body: Callable[[str], str]
     approval_id: str | None = None
+    watched: Watched | None = None
 
 
 async def put_out(
@@ -53,6 +56,7 @@ async def put_out(
         approval_id=outgoing.approval_id,
         policy_hash=context.state["policy_hash"],
         credential=context.tenant.credentials.get("zendesk"),
+        watched=outgoing.watched,
     )
     means = Means(now=context.now, new_id=runtime.new_id, new_key=runtime.new_key, vault=runtime.vault)
     async with runtime.sessions(context.tenant_id) as session:
@@ -62,6 +66,8 @@ async def put_out(
         case Reserved(effect_id=effect_id) | AlreadyIntended(effect_id=effect_id):
             changes = RunState(**(update or RunState()), reply_effect=effect_id)
             return Step("deliver", changes, artifacts=artifacts or {}, body={**(body or {}), "effect": effect_id})
+        case Tripped(why=why):
+            return hand_off(Reason.BREAKER_TRIPPED, note=why)
         case SwitchedOff() | Exhausted():
             # Nobody outside can be told, so only our own record says it.
             ended = RunState(outcome=Outcome.HANDED_OFF.value, reason=Reason.KILL_SWITCH.value)

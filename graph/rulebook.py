@@ -1,7 +1,13 @@
-"""Published policy versions: stored by content hash, never changed, loaded and parsed once per process."""
+"""Policy versions: stored by content hash, never changed, loaded and parsed once per process; and which one decides.
+
+At most one version is published and at most one is tried out beside it on a share of the tickets. How a version comes
+to decide is `graph.lifecycle`'s; this module only reads what holds.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -19,9 +25,21 @@ from policies.parse import parse_policy
 class VersionState(StrEnum):
     """Life of a version."""
 
-    DRAFT = "draft"
-    PUBLISHED = "published"  # draft -> published: decides from now on
+    DRAFT = "draft"  # stored; decides nothing
+    CHECKED = "checked"  # draft -> checked: a gate passed for exactly this text
+    SCHEDULED = "scheduled"  # draft | checked | retired -> scheduled: will decide from a stated time on
+    CANARY = "canary"  # -> canary: decides for a share of the tickets, beside the published one
+    PUBLISHED = "published"  # -> published: decides from now on
     RETIRED = "retired"  # published -> retired: another one decides; running runs keep it
+    EXPIRED = "expired"  # published -> expired: its time is over, and the one before decides again
+    ROLLED_BACK = "rolled_back"  # canary | published -> rolled_back: taken back, by a person or by its figures
+
+
+class Arm(StrEnum):
+    """Which of two versions a ticket is decided by while a canary runs."""
+
+    STABLE = "stable"
+    CANARY = "canary"
 
 
 class PolicyVersion(TenantRow, table=True):
@@ -29,9 +47,8 @@ class PolicyVersion(TenantRow, table=True):
 
     __tablename__ = "policy_version"
     __table_args__ = (
-        Index(
-            "policy_one_published", "tenant_id", "policy_id", unique=True, postgresql_where=text("state = 'published'")
-        ),
+        Index("policy_one_published", "tenant_id", unique=True, postgresql_where=text("state = 'published'")),
+        Index("policy_one_canary", "tenant_id", unique=True, postgresql_where=text("state = 'canary'")),
     )
 
     policy_hash: str = Field(primary_key=True)
@@ -40,8 +57,10 @@ class PolicyVersion(TenantRow, table=True):
     state: str = VersionState.DRAFT.value
     author: str
     created_at: datetime = utc_field()
-    published_at: datetime | None = utc_field(default=None, nullable=True)
+    published_at: datetime | None = utc_field(default=None, nullable=True)  # when it last came to decide every ticket
     published_by: str | None = None
+    canary_percent: int | None = None  # share of the tickets, while it is a canary
+    canary_since: datetime | None = utc_field(default=None, nullable=True)
 
 
 @lru_cache(maxsize=64)
@@ -68,53 +87,117 @@ async def load_policy(session: AsyncSession, tenant_id: str, policy_hash: str) -
     return _parsed(_sources[key])
 
 
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Which versions decide: the published one, and the canary with its share where one is tried out."""
+
+    published: str | None
+    canary: str | None = None
+    canary_percent: int = 0
+
+    def for_ticket(self, tenant_id: str, ticket_id: str) -> tuple[str | None, Arm]:
+        """The version that decides a ticket's next run, and its arm. A ticket keeps its arm from run to run."""
+        if self.canary is not None and place_of(tenant_id, ticket_id) < self.canary_percent * 100:
+            return self.canary, Arm.CANARY
+        return self.published, Arm.STABLE
+
+
+def place_of(tenant_id: str, ticket_id: str) -> int:
+    """Where a ticket stands among ten thousand, for ever and on every machine: a share of them is the first so many."""
+    digest = hashlib.sha256(f"{tenant_id}\x00{ticket_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) % 10_000
+
+
+async def deciding(session: AsyncSession, tenant_id: str) -> Deciding:
+    """Which versions decide now."""
+    found = await session.execute(
+        select(col(PolicyVersion.policy_hash), col(PolicyVersion.state), col(PolicyVersion.canary_percent)).where(
+            col(PolicyVersion.tenant_id) == tenant_id,
+            col(PolicyVersion.state).in_([VersionState.PUBLISHED.value, VersionState.CANARY.value]),
+        ),
+    )
+    rows = {row.state: row for row in found}
+    published, canary = rows.get(VersionState.PUBLISHED.value), rows.get(VersionState.CANARY.value)
+    return Deciding(
+        published.policy_hash if published is not None else None,
+        canary.policy_hash if canary is not None else None,
+        (canary.canary_percent or 0) if canary is not None else 0,
+    )
+
+
 async def published_hash(session: AsyncSession, tenant_id: str) -> str:
-    """Hash of the version that decides new runs.
+    """Hash of the version that decides new runs, but for those of a canary.
 
     Raises:
         PolicyMissing: nothing is published.
     """
-    found = await session.execute(
-        select(col(PolicyVersion.policy_hash)).where(
-            col(PolicyVersion.tenant_id) == tenant_id,
-            col(PolicyVersion.state) == VersionState.PUBLISHED.value,
-        ),
-    )
-    policy_hash = found.scalar_one_or_none()
+    policy_hash = (await deciding(session, tenant_id)).published
     if policy_hash is None:
-        raise PolicyMissing(f"tenant {tenant_id!r} has no published policy: run `countersign policy publish FILE`")
+        raise _nothing_decides(tenant_id)
     return policy_hash
 
 
+async def version_for(session: AsyncSession, tenant_id: str, ticket_id: str) -> tuple[str, Arm]:
+    """The version under which a run of the ticket begins, and its arm.
+
+    Raises:
+        PolicyMissing: nothing is published.
+    """
+    policy_hash, arm = (await deciding(session, tenant_id)).for_ticket(tenant_id, ticket_id)
+    if policy_hash is None:
+        raise _nothing_decides(tenant_id)
+    return policy_hash, arm
+
+
+def _nothing_decides(tenant_id: str) -> PolicyMissing:
+    return PolicyMissing(f"tenant {tenant_id!r} has no published policy: run `countersign policy publish FILE`")
+
+
 async def publish(session: AsyncSession, tenant_id: str, source_text: str, *, author: str, now: datetime) -> str:
-    """Store the file as a version and let it decide from now on; its hash. Publishing the same text again is no change.
+    """Store the file as a version and let it decide from now on, asking nobody; its hash.
+
+    This is how a tenant gets its first version. What replaces one goes through `graph.lifecycle.publishing`.
+
+    Raises:
+        PolicyFileError: the file cannot be read.
+    """
+    version, _ = await stored(session, tenant_id, source_text, author=author, now=now)
+    await session.execute(
+        update(PolicyVersion)
+        .where(
+            col(PolicyVersion.tenant_id) == tenant_id,
+            col(PolicyVersion.policy_hash) != version.policy_hash,
+            col(PolicyVersion.state) == VersionState.PUBLISHED.value,
+        )
+        .values(state=VersionState.RETIRED.value),
+    )
+    version.state = VersionState.PUBLISHED.value
+    version.published_at = now
+    version.published_by = author
+    await session.flush()
+    return version.policy_hash
+
+
+async def stored(
+    session: AsyncSession, tenant_id: str, source_text: str, *, author: str, now: datetime
+) -> tuple[PolicyVersion, bool]:
+    """The version with this meaning, and whether it is new: then it is a draft, and whoever stores it is its author.
 
     Raises:
         PolicyFileError: the file cannot be read.
     """
     policy = parse_policy(source_text, name="the policy file")
-    await session.execute(
-        update(PolicyVersion)
-        .where(
-            col(PolicyVersion.tenant_id) == tenant_id,
-            col(PolicyVersion.policy_hash) != policy.content_hash,
-            col(PolicyVersion.state) == VersionState.PUBLISHED.value,
-        )
-        .values(state=VersionState.RETIRED.value),
+    version = await session.get(PolicyVersion, (tenant_id, policy.content_hash), populate_existing=True)
+    if version is not None:
+        return version, False
+    version = PolicyVersion(
+        tenant_id=tenant_id,
+        policy_hash=policy.content_hash,
+        policy_id=policy.policy_id,
+        source_text=source_text,
+        author=author,
+        created_at=now,
     )
-    version = await session.get(PolicyVersion, (tenant_id, policy.content_hash))
-    if version is None:
-        version = PolicyVersion(
-            tenant_id=tenant_id,
-            policy_hash=policy.content_hash,
-            policy_id=policy.policy_id,
-            source_text=source_text,
-            author=author,
-            created_at=now,
-        )
-        session.add(version)
-    version.state = VersionState.PUBLISHED.value
-    version.published_at = now
-    version.published_by = author
+    session.add(version)
     await session.flush()
-    return policy.content_hash
+    return version, True

@@ -22,6 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.errors import VendorRefused, WireError
 from graph.audit.log import NewEvent, append_all
+from graph.breakers.tally import Happened
+from graph.breakers.tally import count as tally
 from graph.errors import BudgetExhausted, GraphError, TicketGone, ToolForbidden, ToolSwitchedOff
 from graph.gate import Gate
 from graph.models.use import ModelUse
@@ -31,6 +33,7 @@ from graph.runtime import Runtime, Tenant
 from graph.spending import Spending
 from graph.state import RunContext, RunState
 from graph.withholding import loggable
+from policies.breakers import Measure
 from policies.decision import RunBudget
 from policies.document import Policy
 from policies.vocabulary import Outcome, Reason, Tool
@@ -53,6 +56,7 @@ class Step:
         body: what the log shall say about it, public and without personal data.
         writes: further writes of ours in the same transaction.
         models: what models were used.
+        counts: what breakers are to count besides its calls.
     """
 
     goto: str
@@ -61,6 +65,7 @@ class Step:
     body: Mapping[str, object] = field(default_factory=dict)
     writes: tuple[Write, ...] = ()
     models: tuple[ModelUse, ...] = ()
+    counts: tuple[Happened, ...] = ()
     run: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -247,6 +252,7 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
             await write(session)
         await session.flush()
         await session.execute(_count(working, row, now))
+        await tally(session, tenant_id, _happened(working, result), now=now)
         await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
     for kind, value in result.artifacts.items():
         working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
@@ -263,6 +269,16 @@ def _count(working: StepContext, row: Run, now: datetime) -> Any:  # noqa: ANN40
         )
         .execution_options(synchronize_session=False)
     )
+
+
+def _happened(working: StepContext, result: Step) -> list[Happened]:
+    """What breakers count of a step. The gate has counted the calls that went wrong, when they did."""
+    calls = [record for record in working.gate.records if record.outcome == "done"]
+    return [
+        *result.counts,
+        *(Happened(Measure.TOOL_ERRORS, is_bad=False, subject=record.tool) for record in calls),
+        *(Happened(Measure.MODEL_ERRORS, is_bad=use.outcome != "done") for use in result.models),
+    ]
 
 
 def _events(

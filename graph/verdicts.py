@@ -37,6 +37,7 @@ class Decided:
             "section": self.decision.section,
             "rule": self.decision.rule,
             "mode": self.decision.mode.value,
+            "tier": self.decision.tier,
             "why": self.decision.reasons[0].reason if self.decision.reasons else None,
             "charge": self.candidate.charge_id,
             "item": self.candidate.item_key,

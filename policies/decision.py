@@ -66,7 +66,7 @@ class Decision:
     `verdict` is what the rules say; `mode` the tier of the matrix cell; `executes` tells what both together mean:
     nothing without a person unless the verdict is allow and the mode acts by itself. `hold_s` is how long money waits.
     `reasons` holds every rule that matched, the one that decided first. `cause` is the deciding rule's, and `four_eyes`
-    asks for two people.
+    asks for two people. `tier` is the tier that applied.
     """
 
     verdict: Verdict
@@ -84,6 +84,7 @@ class Decision:
     risk_contributions: tuple[tuple[str, int], ...] = field(default=())
     cause: Reason | None = None
     four_eyes: bool = False
+    tier: str = ""
 
     def __bool__(self) -> bool:
         raise TypeError("a decision is not a boolean: look at its verdict and mode")

@@ -12,6 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+from policies.breakers import Breaker
 from policies.conditions import Condition
 from policies.decision import LimitScope, RunBudget
 from policies.tools import ToolRules
@@ -270,6 +271,7 @@ class Policy:
     logging: Logging = field(default_factory=Logging)
     verification: tuple[Verification, ...] = ()
     canary_percent: int = 0
+    breakers: tuple[Breaker, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and other.content_hash == self.content_hash

@@ -101,6 +101,7 @@ def _decide(policy: Policy, facts: Facts, now: datetime) -> Decision:
         risk_contributions=contributions,
         cause=reasons[0].cause,
         four_eyes=not acts and _four_eyes(policy, values),
+        tier=rung.tier.name,
     )
 
 

@@ -15,6 +15,7 @@ from policies.canonical import content_hash
 from policies.document import Policy, Rule, Verification
 from policies.errors import PolicyFileError
 from policies.language.autonomy import AutonomyReader, declared_roles
+from policies.language.breakers import BreakerReader
 from policies.language.conditions import ConditionReader
 from policies.language.inherit import IDENTITY, MAX_CHAIN, Resolve, load_tree
 from policies.language.reader import Reader, value_of
@@ -47,6 +48,7 @@ KEYS: Final = (
     "logging",
     "verification",
     "canary",
+    "breakers",
 )
 APPROVAL_KEYS: Final = ("expire_after", "roles", "approvers", "four_eyes_above")
 
@@ -117,6 +119,8 @@ class _File:
         rules = RuleReader(reader, conditions, self._documents, self._roles)
         limits, budget_keys = settings.limits(self._node("limits"))
         policy_id = self._identity()
+        autonomy = people.autonomy(self._node("autonomy"))
+        tiers = tuple(tier.name for tier in autonomy.tiers)
         return Policy(
             policy_id=policy_id,
             title=reader.text(self._node("title"), "title", longest=200) or policy_id,
@@ -127,7 +131,7 @@ class _File:
             languages=self._languages,
             channels=self._channels,
             documents=self._documents,
-            autonomy=people.autonomy(self._node("autonomy")),
+            autonomy=autonomy,
             rules=rules.rules(self._node("never"), self._node("rules")),
             tools=settings.tools(self._node("tools"), self._tool_approvals),
             approvals=people.approvals(self._approvals),
@@ -140,6 +144,7 @@ class _File:
             logging=settings.logging(self._node("logging")),
             verification=settings.verification(self._node("verification")),
             canary_percent=self._canary(),
+            breakers=BreakerReader(reader, brands=self._brands, tiers=tiers).breakers(self._node("breakers")),
         )
 
     def _node(self, key: str) -> Node | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import yaml
 
+from policies.breakers import Breaker, Measure
 from policies.decision import LimitScope, RunBudget
 from policies.document import Amounts, Autonomy, Cell, LimitRule, Policy, RiskFactor, Rule, Tier, Window
 from policies.language.inherit import Resolve
@@ -93,6 +94,26 @@ def _policy(policy: Policy) -> Written:
             ),
             "verification": _verification(policy),
             "canary": {"share_percent": str(policy.canary_percent)},
+            "breakers": [_breaker(breaker) for breaker in policy.breakers],
+        },
+    )
+
+
+def _breaker(breaker: Breaker) -> Written:
+    scope, counts = breaker.scope, breaker.measure is not Measure.MONEY
+    return _kept(
+        {
+            "id": breaker.breaker_id,
+            "measure": breaker.measure.value,
+            "window": duration_word(breaker.window_s),
+            "amount": _amounts(breaker.amounts),
+            "count": str(breaker.count) if counts else None,
+            "share_percent": _number(breaker.share_percent),
+            "tool": breaker.tool,
+            "intent": scope.intent,
+            "brand": scope.brand,
+            "tier": scope.tier,
+            "cool_down": _seconds(breaker.cool_down_s),
         },
     )
 

@@ -20,6 +20,8 @@ from connectors.stripe.bodies import (
 )
 from connectors.stripe.wire import INSTALLATION_KEY, ChargeView
 from graph.audit.log import NewEvent, append_all
+from graph.breakers.money import is_of_breaker, limits_of, trip_for
+from graph.breakers.trips import Watched
 from graph.digests import of_actions, of_evidence
 from graph.dossier import Dossier
 from graph.runs import leases
@@ -35,6 +37,7 @@ from graph.settlement.requests import (
     ReserveAnswer,
     Reserved,
     SwitchedOff,
+    Tripped,
 )
 from graph.settlement.reserve import Means, reserve_all
 from graph.snapshot import Snapshot
@@ -42,6 +45,7 @@ from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Decided, Verdicts
 from graph.withholding import readable_charge
+from policies.decision import Limit
 from policies.vocabulary import ActionKind, Intent, Reason, Tool, Verdict
 
 FRESH_FOR = timedelta(seconds=60)
@@ -61,9 +65,10 @@ KINDS = {
 class _Undone(Exception):
     """Not all effects could be reserved, so none is."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, limit_id: str | None = None) -> None:
         super().__init__(step.goto)
         self.step = step
+        self.limit_id = limit_id
 
 
 async def act(context: StepContext) -> Step:
@@ -88,10 +93,21 @@ async def act(context: StepContext) -> Step:
             answers = await reserve_all(session, context.tenant_id, requests, _means(context), events=used)
             effects = _effects(answers, ours)
     except _Undone as undone:
+        if undone.limit_id is not None and is_of_breaker(undone.limit_id):
+            return await _trip(context, undone.limit_id)
         return undone.step
     reserved = [answer.effect_id for answer in answers if isinstance(answer, Reserved)]
     goto = "settle" if effects else "answer"
     return Step(goto, RunState(effects=effects), body={"effects": effects, "reserved": reserved})
+
+
+async def _trip(context: StepContext, limit_id: str) -> Step:
+    """A breaker of money has no room left: it trips, and nothing of this run is done without a person."""
+    async with context.runtime.sessions(context.tenant_id) as session:
+        why = await trip_for(
+            session, context.tenant_id, context.policy, limit_id, now=context.now, new_id=context.runtime.new_id
+        )
+    return hand_off(Reason.BREAKER_TRIPPED, note=why)
 
 
 def _means(context: StepContext) -> Means:
@@ -178,9 +194,12 @@ def _effects(answers: tuple[ReserveAnswer, ...], ours: frozenset[str]) -> list[s
                     raise _Undone(hand_off(Reason.STALE, note=note))
                 effects.append(effect_id)
             case Exhausted(limit_id=limit_id, detail=detail):
-                raise _Undone(hand_off(Reason.BUDGET_EXHAUSTED, note=f"limit {limit_id}: {detail}"))
+                step = hand_off(Reason.BUDGET_EXHAUSTED, note=f"limit {limit_id}: {detail}")
+                raise _Undone(step, limit_id)
             case SwitchedOff(tool=tool, reason=reason):
                 raise _Undone(hand_off(Reason.KILL_SWITCH, note=f"{tool} is switched off: {reason}"))
+            case Tripped(why=why):
+                raise _Undone(hand_off(Reason.BREAKER_TRIPPED, note=why))
     return effects
 
 
@@ -192,6 +211,7 @@ def _request(
     alone = decision.acts_alone is Verdict.ALLOW
     tool = TOOLS[candidate.kind]
     is_refund = candidate.kind is ActionKind.REFUND
+    watched = Watched(candidate.intent.value, snapshot.brand, decision.tier)
     return EffectRequest(
         tenant_id=context.tenant_id,
         run_id=context.run_id,
@@ -212,10 +232,18 @@ def _request(
         policy_hash=decision.policy_hash,
         decision_digest=decision.input_hash,
         credential=context.tenant.credentials.get("stripe"),
-        limits=decision.limits if is_refund else (),
+        limits=_limits(context, one, watched) if is_refund else (),
         hold_s=decision.hold_s if alone else 0,
         ticket_stamp=snapshot.updated_stamp,
+        watched=watched if alone else None,
     )
+
+
+def _limits(context: StepContext, one: Decided, watched: Watched) -> tuple[Limit, ...]:
+    """The policy's limits, and for what nobody approves its breakers of money."""
+    if one.decision.acts_alone is not Verdict.ALLOW or one.candidate.amount is None:
+        return one.decision.limits
+    return (*one.decision.limits, *limits_of(context.policy, watched, one.candidate.amount.currency))
 
 
 def _charge_facts(charge: ChargeView, dossier: Dossier) -> ChargeFacts:

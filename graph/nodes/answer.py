@@ -11,6 +11,7 @@ import asyncio
 from connectors.errors import VendorRefused
 from connectors.zendesk.update import NewComment, update_body
 from connectors.zendesk.wire import CommentView, TicketView
+from graph.breakers.trips import Watched
 from graph.drafting import Draft
 from graph.errors import TicketGone
 from graph.nodes.draft import compose
@@ -72,6 +73,7 @@ async def _put_out(
         tool=Tool.ZENDESK_REPLY,
         subject_id=snapshot.subject_id,
         approval_id=context.state.get("approval_id"),
+        watched=await _watched(context, snapshot, effects),
         body=lambda effect_id: update_body(
             ticket,
             marker=effect_id,
@@ -86,6 +88,16 @@ async def _put_out(
         "edited": edited is not None,
     }
     return await put_out(context, outgoing, artifacts={"draft": draft}, body=body)
+
+
+async def _watched(context: StepContext, snapshot: Snapshot, effects: list[Effect]) -> Watched | None:
+    """What the reply is part of. No breaker keeps from a customer what was done for them."""
+    if effects:
+        return None
+    decided = (await context.load("verdicts", Verdicts)).decided
+    if not decided:
+        return Watched(brand=snapshot.brand)
+    return Watched(decided[0].candidate.intent.value, snapshot.brand, decided[0].decision.tier)
 
 
 async def read_ticket(context: StepContext) -> TicketView:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from graph.breakers.models import TrippedBreaker
+from graph.breakers.money import without_amount
+from graph.breakers.trips import Watched, covering, told, tripped
 from graph.casefile import facts_for
 from graph.decisions.record import record
 from graph.dossier import Dossier
@@ -18,7 +21,11 @@ from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Decided, Verdicts, cause_of, course
 from policies.evaluate import decide as decide_by_policy
 from policies.proposal import Candidate
+from policies.tools import TOOL_OF_ACTION
 from policies.vocabulary import ActionKind, Reason, Tool, Verdict
+
+DRAFT_ONLY = "run.draft-only"
+"""The match that says that the case was lowered to a draft by the state of the run."""
 
 
 async def decide(context: StepContext) -> Step:
@@ -44,7 +51,7 @@ async def decide(context: StepContext) -> Step:
 async def _led(context: StepContext) -> Step:
     plan = await context.load("plan", Plan)
     for_a_person = next((item.needs_person for item in plan.items if item.needs_person is not None), None)
-    verdicts = await _verdicts(context, plan)
+    verdicts, stopped_by = await _verdicts(context, plan)
     rows = [one.row() for one in verdicts.decided]
     body: dict[str, object] = {"verdicts": [_logged(one) for one in verdicts.decided]}
     if for_a_person is not None:
@@ -57,14 +64,18 @@ async def _led(context: StepContext) -> Step:
         refused = next((one for one in verdicts.of_kind(ActionKind.ASK_CUSTOMER) if not _acts(one)), None)
         if refused is not None:
             reason = cause_of(refused.decision) or Reason.MISSING_DATA
+            reason = reason if stopped_by is None else Reason.BREAKER_TRIPPED
             return _with(hand_off(reason, note="the customer is not asked without a person"), verdicts, rows, body)
         ask = Step("draft", RunState(asks=True, reason=None), body={"asks": [one.value for one in missing]})
         return _with(ask, verdicts, rows, body)
     if await _lacks_knowledge(context, plan):
         return _with(hand_off(Reason.MISSING_DATA, note="no policy section answers this"), verdicts, rows, body)
     led = course(verdicts, context.policy.tools.answer(Tool.ZENDESK_REPLY))
-    body |= {"course": led.goto, "reason": led.reason.value if led.reason else None, "rule": led.rule}
-    update = RunState(reason=led.reason.value if led.reason else None, asks=False)
+    why, note = led.reason, None
+    if led.goto == "hand_off" and led.rule == DRAFT_ONLY and stopped_by is not None:
+        why, note = Reason.BREAKER_TRIPPED, stopped_by
+    body |= {"course": led.goto, "reason": why.value if why else None, "rule": led.rule}
+    update = RunState(reason=why.value if why else None, asks=False, note=note)
     goto = "hand_off" if led.goto == "hand_off" else "draft"
     return _with(Step(goto, update), verdicts, rows, body)
 
@@ -94,7 +105,8 @@ def _logged(one: Decided) -> dict[str, object]:
     }
 
 
-async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
+async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, str | None]:
+    """The decisions, and the breaker that made one of them draft-only, in words."""
     snapshot = await context.load("snapshot", Snapshot)
     triage = await context.load("triage", Triage)
     dossier = await context.load("dossier", Dossier)
@@ -105,6 +117,10 @@ async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
         "run.retries": context.spending.used["retries"],
         "run.missing_documents": 0 if sections.found else 1,
     }
+
+    async with context.runtime.sessions(context.tenant_id) as session:
+        breakers = await tripped(session, context.tenant_id)
+    stops: list[str] = []
 
     def decided(candidate: Candidate) -> Decided:
         facts = facts_for(
@@ -117,10 +133,18 @@ async def _verdicts(context: StepContext, plan: Plan) -> Verdicts:
             now=context.now,
             recipients=snapshot.recipients,
         )
-        return Decided(candidate, decide_by_policy(context.policy, facts, now=context.now), facts.by_name)
+        one = Decided(candidate, decide_by_policy(context.policy, facts, now=context.now), facts.by_name)
+        stop = _stop(context, one, snapshot.brand, breakers)
+        if stop is None:
+            return one
+        stops.append(stop)
+        # Which tier applies is known only now, so what a breaker covers is decided again, for a draft.
+        drafted = facts.with_values(run__draft_only=True)
+        return Decided(candidate, decide_by_policy(context.policy, drafted, now=context.now), drafted.by_name)
 
     actions = [candidate for item in plan.items for candidate in _actions(item)]
-    return Verdicts(tuple(decided(candidate) for candidate in actions), run)
+    found = tuple(decided(candidate) for candidate in actions)
+    return Verdicts(found, run), next(iter(stops), None)
 
 
 def _actions(item: Item) -> tuple[Candidate, ...]:
@@ -130,6 +154,22 @@ def _actions(item: Item) -> tuple[Candidate, ...]:
 
 def _acts(one: Decided) -> bool:
     return one.decision.acts_alone is Verdict.ALLOW
+
+
+def _stop(context: StepContext, one: Decided, brand: str | None, breakers: tuple[TrippedBreaker, ...]) -> str | None:
+    """What keeps an action from being done without a person, in words: a breaker that tripped, or cannot count it."""
+    if one.decision.acts_alone is not Verdict.ALLOW:
+        return None
+    candidate = one.candidate
+    watched = Watched(candidate.intent.value, brand, one.decision.tier)
+    tool = TOOL_OF_ACTION.get(candidate.kind)
+    breaker = covering(breakers, tool.value if tool is not None else "", watched)
+    if breaker is not None:
+        return told(breaker)
+    if candidate.kind is not ActionKind.REFUND or candidate.amount is None:
+        return None
+    silent = without_amount(context.policy, watched, candidate.amount.currency)
+    return None if silent is None else f"breaker {silent} states no amount in {candidate.amount.currency}"
 
 
 async def _lacks_knowledge(context: StepContext, plan: Plan) -> bool:

@@ -11,6 +11,8 @@ from graph.state import RunState
 from graph.step import Step, StepContext
 from policies.vocabulary import Outcome, Reason
 
+_STOPS = {"switched_off": Reason.KILL_SWITCH, "breaker_tripped": Reason.BREAKER_TRIPPED}
+
 
 def ask(state: RunState) -> Mapping[str, object]:
     """What the run waits for: its update of the ticket."""
@@ -55,6 +57,6 @@ def _undelivered(why: str | None, detail: str | None, body: dict[str, object], *
     if handed_off:
         # The run's own reason stays: that the note did not arrive is the effect's matter, and stands there.
         return Step("close", body=body)
-    reason = Reason.KILL_SWITCH if why == "switched_off" else Reason.TOOL_ERROR
+    reason = _STOPS.get(why or "", Reason.TOOL_ERROR)
     ended = RunState(outcome=Outcome.HANDED_OFF.value, reason=reason.value, note=detail)
     return Step("hand_off", ended, body=body)

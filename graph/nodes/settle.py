@@ -67,6 +67,8 @@ def _stopped(effect: Effect) -> Step:
     match effect.reason:
         case "switched_off":
             return hand_off(Reason.KILL_SWITCH, note=effect.detail)
+        case "breaker_tripped":
+            return hand_off(Reason.BREAKER_TRIPPED, note=effect.detail)
         case "charge_changed" | "ticket_changed" | "new_message":
             return Step("intake", body={"stopped": effect.reason})
         case "unreadable":

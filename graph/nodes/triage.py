@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graph.breakers.tally import Happened
 from graph.models.later import answered, takes_back
 from graph.models.triage import Triage
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
 from graph.withholding import shows_models
+from policies.breakers import Measure
 from policies.vocabulary import Reason
 
 
@@ -52,5 +54,6 @@ async def triage(context: StepContext) -> Step:
         artifacts={"triage": found},
         body={**body, **step.body},
         models=understood.uses,
-        run={"intents": intents},
+        counts=(Happened(Measure.INJECTIONS, found.injection_suspected, brand=snapshot.brand or ""),),
+        run={"intents": intents, "brand": snapshot.brand},
     )

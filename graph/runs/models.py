@@ -53,6 +53,9 @@ class Run(TenantRow, table=True):
     actions: list[dict[str, object]] = json_field(default_factory=list)
     subject_id: str | None = None  # whose data key seals its artifacts
     policy_hash: str | None = None
+    arm: str = "stable"  # which of two versions decides it while a canary runs
+    brand: str | None = None
+    is_shadow: bool = False  # it was decided and drafted, and nothing of it may leave
     cycle: int = 0  # how often it read the ticket anew
     last_comment_id: int = Field(default=0, sa_type=BigInteger)  # newest message of the customer it has taken in
     failures: int = 0  # advances that ended in an outage since the last one that did not

@@ -15,7 +15,7 @@ from connectors.errors import Throttled
 from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition, InboxEvent
 from graph.intake.parking import count_failure
-from graph.rulebook import load_policy, published_hash
+from graph.rulebook import load_policy, version_for
 from graph.runs import leases
 from graph.runs.inbox import Incoming, dispose
 from graph.runs.models import Run, RunState, WaitFor
@@ -28,15 +28,17 @@ LONGEST_BACKOFF_S: Final = 60.0
 
 
 async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
-    """Start a run for the messages that came in. Its policy is the one published now, to its end."""
+    """Start a run for the messages that came in. Its policy is the one that decides its ticket now, to its end."""
     tenant_id, now = incoming.tenant_id, runtime.now()
     async with runtime.sessions(tenant_id) as session:
         await leases.check(session, tenant_id, incoming.ticket_id, token=token)
+        policy_hash, arm = await version_for(session, tenant_id, incoming.ticket_id)
         run = Run(
             tenant_id=tenant_id,
             run_id=runtime.new_id("run"),
             ticket_id=incoming.ticket_id,
-            policy_hash=await published_hash(session, tenant_id),
+            policy_hash=policy_hash,
+            arm=arm.value,
             last_comment_id=incoming.last_comment_id,
             is_follow_up=incoming.has_history,
             started_at=now,
@@ -45,7 +47,8 @@ async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
         session.add(run)
         for event in incoming.messages:
             await dispose(session, event, Disposition.ACCEPTED, run_id=run.run_id)
-        body = {"events": [event.event_id for event in incoming.messages], "policy_hash": run.policy_hash}
+        events = [event.event_id for event in incoming.messages]
+        body = {"events": events, "policy_hash": policy_hash, "arm": arm.value}
         await _tell(session, runtime, run, "run.started", body)
 
 

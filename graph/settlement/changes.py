@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.audit.log import NewEvent, append_all
+from graph.breakers.tally import Happened, count
 from graph.settlement import ledger
 from graph.settlement.errors import MissingRow
 from graph.settlement.models import Effect, EffectState
+from policies.breakers import Measure
 
 IN_DOUBT: Final = frozenset({EffectState.SENDING, EffectState.UNKNOWN, EffectState.HUMAN})
 """It may have happened: the vendor's record decides."""
@@ -39,6 +41,10 @@ _ORIGINS: Final = {
 _MOVES_MONEY: Final = frozenset(
     {EffectState.SETTLED, EffectState.RELEASED, EffectState.STOPPED, EffectState.REVERSED},
 )
+
+
+_ANSWERS: Final = frozenset({EffectState.SETTLED, EffectState.RELEASED, EffectState.UNKNOWN, EffectState.HUMAN})
+_NO_CALL: Final = frozenset({"switched_off", "breaker_tripped", "absent", "subject_erased"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,20 @@ async def change_without_event(
             await ledger.take_back(session, effect, now)
         case _:
             pass
+    await count(session, effect.tenant_id, _happened(effect, change), now=now)
     return event_of(effect, f"effect.{change.to.value}", now=now, actor=actor, new_id=new_id, change=change)
+
+
+def _happened(effect: Effect, change: Change) -> list[Happened]:
+    """What breakers count of a request's end: that its outcome is not known, or that Stripe refused it.
+
+    That a ticket changed or is closed is no trouble of Zendesk's, and looking while nothing may be sent no call.
+    """
+    if change.to not in _ANSWERS or change.reason in _NO_CALL:
+        return []
+    refused = change.to is EffectState.RELEASED and effect.tool.startswith("stripe.")
+    is_bad = refused or change.to in {EffectState.UNKNOWN, EffectState.HUMAN}
+    return [Happened(Measure.TOOL_ERRORS, is_bad, effect.tool)]
 
 
 async def _compare_and_set(

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.audit.log import append_all
+from graph.breakers.trips import TRIPPED, Watched, covering, told, tripped
 from graph.settlement.changes import event_of, read_effect
 from graph.settlement.models import Approval, ApprovalState, Effect, EffectKind, EffectState
 from graph.settlement.performers import Sendable
@@ -164,7 +165,7 @@ async def _barrier(session: AsyncSession, effect: Effect) -> Withdrawn | None:
     if switch is not None:
         return Withdrawn("switched_off", f"{effect.tool} is switched off: {switch.reason}")
     if effect.approval_id is None:
-        return None
+        return await _breaker(session, effect)
     query = select(col(Approval.state)).where(
         col(Approval.tenant_id) == effect.tenant_id,
         col(Approval.approval_id) == effect.approval_id,
@@ -173,6 +174,14 @@ async def _barrier(session: AsyncSession, effect: Effect) -> Withdrawn | None:
     if state != ApprovalState.USED.value:
         return Withdrawn("approval_not_valid", f"approval {effect.approval_id} is {state or 'missing'}: ask again")
     return None
+
+
+async def _breaker(session: AsyncSession, effect: Effect) -> Withdrawn | None:
+    """The breaker that forbids sending what nobody has approved."""
+    if effect.watched is None:
+        return None
+    breaker = covering(await tripped(session, effect.tenant_id), effect.tool, Watched.read(effect.watched))
+    return None if breaker is None else Withdrawn(TRIPPED, told(breaker))
 
 
 async def _lock(session: AsyncSession, tenant_id: str, effect_id: str, now: datetime) -> Effect | None:

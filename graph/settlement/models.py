@@ -100,6 +100,7 @@ class Effect(TenantRow, table=True):
     vendor_status: str | None = None
     reason: str | None = None  # code of its last change, such as `conflict` or `switched_off`
     detail: str | None = None
+    watched: dict[str, str | None] | None = json_field(default=None, nullable=True)  # what breakers know it by
 
 
 class ChargeLedger(TenantRow, table=True):
@@ -187,6 +188,7 @@ class Approval(TenantRow, table=True):
     __tablename__ = "approval"
     __table_args__ = (
         Index("approval_waiting", "tenant_id", "requested_at", postgresql_where=text("state = 'pending'")),
+        Index("approval_decided", "tenant_id", "decided_at"),
     )
 
     approval_id: str = Field(primary_key=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from graph.breakers.trips import Watched
 from graph.settlement.errors import WrongRequest
 from graph.settlement.models import EffectKind, EffectState
 from policies.decision import Limit
@@ -49,6 +50,7 @@ class EffectRequest:
         limits: caps that this refund draws on; other effects move no money and draw on none.
         hold_s: seconds to wait before it is sent, in which it can be stopped.
         ticket_stamp: the ticket's version that it was decided on; a later one stops it before it is sent.
+        watched: what it is part of, for breakers; None for what no breaker stops.
     """
 
     tenant_id: str
@@ -75,6 +77,7 @@ class EffectRequest:
     limits: tuple[Limit, ...] = ()
     hold_s: int = 0
     ticket_stamp: str | None = None
+    watched: Watched | None = None
 
     def __post_init__(self) -> None:
         if self.is_personal and self.subject_id is None:
@@ -144,4 +147,12 @@ class SwitchedOff:
     reason: str
 
 
-ReserveAnswer = Reserved | AlreadyIntended | Exhausted | SwitchedOff
+@dataclass(frozen=True, slots=True)
+class Tripped:
+    """A breaker has tripped: nothing of what it covers is done without a person. `why` is for people."""
+
+    breaker_id: str
+    why: str
+
+
+ReserveAnswer = Reserved | AlreadyIntended | Exhausted | SwitchedOff | Tripped

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.audit.log import NewEvent, append_all
+from graph.breakers.trips import covering, told, tripped
 from graph.settlement import ledger
 from graph.settlement.changes import event_of
 from graph.settlement.charges import as_facts_say, bring_up_to_date
@@ -30,6 +31,7 @@ from graph.settlement.requests import (
     ReserveAnswer,
     Reserved,
     SwitchedOff,
+    Tripped,
     business_key,
 )
 from graph.settlement.switches import read_switch
@@ -111,6 +113,10 @@ async def _intend(
     switch = await read_switch(session, request.tenant_id, request.tool)
     if switch is not None:
         return SwitchedOff(request.tool, switch.reason), None
+    if request.watched is not None and request.approval_id is None:
+        breaker = covering(await tripped(session, request.tenant_id), request.tool, request.watched)
+        if breaker is not None:
+            return Tripped(breaker.breaker_id, told(breaker)), None
     key = business_key(request)
     # The constraint decides between two transactions: who loses finds the winner's row on the next turn.
     while True:
@@ -193,6 +199,7 @@ async def _effect(session: AsyncSession, request: EffectRequest, key: str, means
         credential=request.credential,
         created_at=means.now,
         due_at=means.now + timedelta(seconds=request.hold_s),
+        watched=request.watched.form() if request.watched is not None else None,
     )
 
 

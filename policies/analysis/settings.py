@@ -1,4 +1,4 @@
-"""What two policies say beside the answer to a case: budgets, lists, privacy, canary. Each change has a direction."""
+"""What two policies say beside the answer to a case: budgets, lists, breakers and such. Each change has a direction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 
+from policies.analysis.breakers import changed_breakers
 from policies.analysis.effect import Direction, contained, direction, ordered
 from policies.document import Policy
 from policies.tools import TOOL_OF_ACTION
 from policies.vocabulary import Tool, Verdict
+
+_EVERY_TICKET = 100
+"""The share with which a version begins where its file states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,10 @@ def _checks(policy: Policy) -> Iterator[str]:
 
 
 def _rest(before: Policy, after: Policy) -> Iterator[SettingChange]:
-    yield SettingChange(
-        "canary.share_percent",
-        f"{before.canary_percent} %",
-        f"{after.canary_percent} %",
-        ordered(before.canary_percent, after.canary_percent),
-    )
+    shares = [policy.canary_percent or _EVERY_TICKET for policy in (before, after)]
+    yield SettingChange("canary.share_percent", f"{shares[0]} %", f"{shares[1]} %", ordered(*shares))
+    for change in changed_breakers(before, after):
+        yield SettingChange(*change)
     old, new = before.logging, after.logging
     yield SettingChange(
         "logging.retention_days", f"{old.retention_days} days", f"{new.retention_days} days", Direction.NEITHER

@@ -1,8 +1,8 @@
 """`extends:`: one tree laid over another, before anything is read, so that every error still names its own file.
 
-Mappings merge key by key. The lists `rules`, `never`, `matrix`, `factors`, `customer`, `tenant`, `segments`, `brands`
-and `documents` are joined, and an item of the extending file replaces the one with the same id (a cell: the same place
-in the matrix). Everything else is replaced as a whole.
+Mappings merge key by key. The lists `rules`, `never`, `matrix`, `factors`, `customer`, `tenant`, `breakers`,
+`segments`, `brands` and `documents` are joined, and an item of the extending file replaces the one with the same id (a
+cell: the same place in the matrix). Everything else is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Resolve = Callable[[str], str | None]
 """The text behind the name of another policy file, or None where there is none. Reading files is the caller's."""
 
 JOINED: Final = frozenset(
-    {"rules", "never", "matrix", "factors", "customer", "tenant", "segments", "brands", "documents"},
+    {"rules", "never", "matrix", "factors", "customer", "tenant", "breakers", "segments", "brands", "documents"},
 )
 MAX_CHAIN: Final = 5
 WRAPPERS: Final = ("policy", "workflow", "agent")

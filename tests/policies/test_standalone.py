@@ -58,6 +58,10 @@ risk:
     - {id: g, points: 5, reason: R., when: {claim.delivered: true}}
 budgets: {tool_calls: 0, model_calls: 8, tokens: 9, spend_usd: 0.000001, time: 15m}
 questions: {max: 1, wait: 3d}
+breakers:
+  - {id: b-money, measure: money, window: 1h, amount: {usd: 400, jpy: 50000}, tier: auto, brand: north}
+  - {id: b-people, measure: overrides, window: 1d, count: 8, share_percent: 25, intent: refund_request}
+  - {id: b-tool, measure: tool_errors, tool: stripe.refund, window: 15m, count: 5, cool_down: 30m}
 domains: {recipients: ["*.example.com"], links: [help.example.com]}
 privacy:
   never_read: [charge.metadata.iban, ticket.history]

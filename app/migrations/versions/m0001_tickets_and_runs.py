@@ -166,15 +166,18 @@ def _policy_version() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("published_by", sa.String(), nullable=True),
+        sa.Column("canary_percent", sa.Integer(), nullable=True),
+        sa.Column("canary_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "policy_hash"),
     )
-    op.create_index(
-        "policy_one_published",
-        "policy_version",
-        ["tenant_id", "policy_id"],
-        unique=True,
-        postgresql_where=sa.text("state = 'published'"),
-    )
+    for state in ("published", "canary"):
+        op.create_index(
+            f"policy_one_{state}",
+            "policy_version",
+            ["tenant_id"],
+            unique=True,
+            postgresql_where=sa.text(f"state = '{state}'"),
+        )
     protect("policy_version", KEEP)
 
 
@@ -197,6 +200,9 @@ def _run() -> None:
         sa.Column("actions", postgresql.JSONB(), nullable=False),
         sa.Column("subject_id", sa.String(), nullable=True),
         sa.Column("policy_hash", sa.String(), nullable=True),
+        sa.Column("arm", sa.String(), nullable=False),
+        sa.Column("brand", sa.String(), nullable=True),
+        sa.Column("is_shadow", sa.Boolean(), nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
         sa.Column("last_comment_id", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),

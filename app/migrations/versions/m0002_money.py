@@ -60,6 +60,7 @@ def _approval() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
+    op.create_index("approval_decided", "approval", ["tenant_id", "decided_at"], unique=False)
     protect("approval", KEEP)
 
 
@@ -139,6 +140,7 @@ def _effect() -> None:
         sa.Column("vendor_status", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("detail", sa.String(), nullable=True),
+        sa.Column("watched", postgresql.JSONB(), nullable=True),
         sa.CheckConstraint(
             "kind <> 'refund' OR (amount_minor > 0 AND currency IS NOT NULL AND charge_id IS NOT NULL)",
             name="refund_has_money",

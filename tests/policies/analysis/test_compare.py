@@ -95,7 +95,7 @@ def test_a_change_goes_one_way_or_both(old: str, new: str, way: str) -> None:
         ("privacy: {never_read: [ssn]}", "tightens"),
         ("privacy: {forbidden_providers: [acme]}", "tightens"),
         ("domains: {links: [help.example.com]}", "loosens"),
-        ("canary: {share_percent: 10}", "loosens"),
+        ("canary: {share_percent: 10}", "tightens"),
         ("approvals: {expire_after: 24h}", "tightens"),
         ("approvals: {expire_after: 96h}", "loosens"),
         ("approvals: {roles: [ops_lead, agent]}", "both"),
