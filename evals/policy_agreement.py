@@ -59,7 +59,16 @@ class Enumerator:
 
 _PARTS: Final = ("verdict", "mode", "approvers", "four_eyes", "hold_s", "limits")
 
+
+def _z3() -> Leg:
+    from evals.policy_z3 import Z3  # noqa: PLC0415  # an optional extra
+
+    return Z3()
+
+
 LEGS: Final[Mapping[str, Callable[[], Leg]]] = {"enumerator": Enumerator}
+SLOW_LEGS: Final[Mapping[str, Callable[[], Leg]]] = {"z3": _z3}
+"""Legs that answer some hundred cases a second; they are asked only where they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +92,15 @@ class Disagreement:
 
 @dataclass(slots=True)
 class Agreement:
-    """The figures of a run."""
+    """The figures of a run. `proved` counts policies for which z3 found no case that the diagrams answer otherwise."""
 
     policies: int = 0
     pairs: int = 0
     answers: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
     disagreements: list[Disagreement] = field(default_factory=list)
+    proved: int = 0
+    refuted: list[str] = field(default_factory=list)
 
 
 def agree(pairs: int, seed: int, legs: Sequence[Leg], *, per_policy: int = CASES_PER_POLICY) -> Agreement:
@@ -126,29 +137,48 @@ def _differences(
                 yield Disagreement(leg.name, policy_seed, part, decided, value, case)
 
 
+def prove(count: int, seed: int, found: Agreement) -> None:
+    """Let z3 look for a case that the diagrams answer otherwise, for that many of the policies. Needs the extra."""
+    from evals.policy_z3 import proved_equal  # noqa: PLC0415  # an optional extra
+
+    for number in range(count):
+        policy = random_policy(Random(seed * 1_000_003 + number))  # noqa: S311  # drawn to be repeated
+        space = Space([policy], has_impossible=True)
+        refuted = proved_equal(policy, space, answers_of(policy, space).answer)
+        if refuted is None:
+            found.proved += 1
+        else:
+            found.refuted.append(f"policy of seed {seed * 1_000_003 + number}: {refuted}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line and give the exit status."""
     parser = argparse.ArgumentParser(description="Hold all readings of the policy language together.")
     parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--leg", action="append", choices=sorted(LEGS), help="one or several; all where left out")
+    parser.add_argument("--leg", action="append", choices=sorted({**LEGS, **SLOW_LEGS}), help="one or several")
+    parser.add_argument("--prove", type=int, default=0, help="for so many policies, all cases at once by z3")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
-    legs = [LEGS[name]() for name in options.leg or LEGS]
+    legs = [{**LEGS, **SLOW_LEGS}[name]() for name in options.leg or LEGS]
     found = agree(options.pairs, options.seed, legs)
-    for disagreement in found.disagreements[:SHOWN]:
-        sys.stdout.write(f"{disagreement}\n")
+    if options.prove:
+        prove(options.prove, options.seed, found)
+    for line in (*found.disagreements[:SHOWN], *found.refuted[:SHOWN]):
+        sys.stdout.write(f"{line}\n")
     form = {
         "policies": found.policies,
         "pairs": found.pairs,
         "answers": found.answers,
         "verdicts": found.verdicts,
         "disagreements": len(found.disagreements),
+        "proved": found.proved,
+        "refuted": len(found.refuted),
         "seed": options.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
     sys.stdout.write(f"{json.dumps(form)}\n")
-    return 1 if found.disagreements else 0
+    return 1 if found.disagreements or found.refuted else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evals.bench.policy_analysis import policy_check, policy_diff
 from evals.bench.policy_decide import decide
 from evals.bench.rows import Row
 from evals.bench.run import run
@@ -27,7 +28,13 @@ class Measure(Protocol):
         """The rows; progress goes to `say`."""
 
 
-BENCHES: Final[dict[str, Measure]] = {"run": run, "webhook": webhook, "decide": decide}
+BENCHES: Final[dict[str, Measure]] = {
+    "run": run,
+    "webhook": webhook,
+    "decide": decide,
+    "policy_check": policy_check,
+    "policy_diff": policy_diff,
+}
 
 
 class UnknownBench(ValueError):

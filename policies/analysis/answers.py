@@ -11,7 +11,8 @@ from functools import partial
 
 from policies.analysis.answer import Answer
 from policies.analysis.built_in import Spoken, caps_by_currency, locked, risky, tools, uncapped
-from policies.analysis.diagram import Function, Operation
+from policies.analysis.diagram import Function
+from policies.analysis.operation import Operation
 from policies.analysis.people import ByAmount, Group, asked_by_amount, asked_by_rules, more_senior
 from policies.analysis.space import Space
 from policies.analysis.standing import Ladder, Rung, ladder

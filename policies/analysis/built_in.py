@@ -10,7 +10,8 @@ from functools import partial
 from itertools import pairwise
 
 from policies.analysis.answer import ACTS
-from policies.analysis.diagram import Function, Operation
+from policies.analysis.diagram import Function
+from policies.analysis.operation import Operation
 from policies.analysis.space import AMOUNT, CURRENCY, KIND, OTHER_CURRENCY, TOO_MUCH, Space
 from policies.analysis.standing import Rung
 from policies.analysis.truths import MAYBE, YES, kinds, truth

@@ -12,7 +12,7 @@ from policies.analysis.answers import Answers, answers_of
 from policies.analysis.contradictions import contradictions
 from policies.analysis.diagram import DEFAULT_BOUND, BoundHit, Function
 from policies.analysis.examples import Example, example_of
-from policies.analysis.gaps import holes, unallowed_lines, unanswered, voices
+from policies.analysis.gaps import Hole, holes, unallowed_lines, unanswered, voices
 from policies.analysis.promises import broken_promises, milder_for_more
 from policies.analysis.shadows import Reach, covering, reaches, wider_twin
 from policies.analysis.space import Space
@@ -145,8 +145,9 @@ def _gaps(policy: Policy, space: Space, answers: Answers) -> Iterator[Finding]:
         return
     heard = voices(policy, space, answers)
     for hole in holes(space, heard):
-        message = f"{hole.said}: no rule answers, while smaller and larger ones are answered: let the bounds meet"
-        yield Finding(FindingKind.GAP, hole.fact, message, example=hole.example)
+        rules = _beside(policy, hole)
+        message = f"no rule answers {hole.said}, while smaller and larger ones are answered: let the bounds meet"
+        yield Finding(FindingKind.GAP, hole.fact, message, rules=rules, example=hole.example)
     for places, example in unallowed_lines(policy, space, answers):
         message = (
             "the matrix lets the agent do this alone, but no rule allows it in any case: add a rule or drop the line"
@@ -155,6 +156,13 @@ def _gaps(policy: Policy, space: Space, answers: Answers) -> Iterator[Finding]:
     for found in unanswered(space, answers, heard):
         message = "the agent might do this alone, but in some cases no rule answers, so that a person decides"
         yield Finding(FindingKind.UNANSWERED, found.said, message, example=found.example)
+
+
+def _beside(policy: Policy, hole: Hole) -> tuple[str, ...]:
+    """The rules that answer the example with the last number before the hole, and the first after it."""
+    own = {rule.rule_id for rule in policy.rules}
+    moved = [Example({**hole.example.facts, hole.fact: number}, hole.example.now) for number in hole.ends]
+    return tuple(dict.fromkeys(rule for rule in (_decider(policy, example) for example in moved) if rule in own))
 
 
 # promises

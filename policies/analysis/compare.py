@@ -12,9 +12,10 @@ from functools import partial
 from typing import Final
 
 from policies.analysis.answers import answers_of
-from policies.analysis.diagram import DEFAULT_BOUND, BoundHit, Function, Operation
+from policies.analysis.diagram import DEFAULT_BOUND, BoundHit, Function
 from policies.analysis.effect import Direction, Effect, compared, effect_of
 from policies.analysis.examples import Example, example_of
+from policies.analysis.operation import Operation
 from policies.analysis.regions import Boxes, boxes_of
 from policies.analysis.settings import SettingChange, changed_settings
 from policies.analysis.space import AMOUNT, BRAND, CURRENCY, DAY, INTENT, KIND, SEGMENT, Space

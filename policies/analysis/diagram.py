@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from policies.analysis.operation import AND, EQUAL, OR, WITHOUT, Operation
 from policies.errors import PolicyPackageError
 
 Function = int
@@ -22,31 +23,6 @@ DEFAULT_BOUND: Final = 4_000_000
 
 class BoundHit(PolicyPackageError):
     """The question takes more steps than are allowed. Nothing is known about its answer."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """How two values become one. `neutral` leaves the other as it is, `absorbing` wins whatever the other is.
-
-    `absorbing_left` and `neutral_right` are such values on one side only; `alike` is what two equal values become.
-    All of them save steps and change no answer. `is_symmetric`: the order does not matter.
-    """
-
-    function: Callable[[Hashable, Hashable], Hashable]
-    neutral: tuple[Hashable, ...] = ()
-    absorbing: tuple[Hashable, ...] = ()
-    absorbing_left: tuple[Hashable, ...] = ()
-    neutral_right: tuple[Hashable, ...] = ()
-    alike: tuple[Hashable, ...] = ()
-    is_symmetric: bool = False
-
-
-AND: Final = Operation(lambda one, other: one and other, neutral=(True,), absorbing=(False,), is_symmetric=True)
-OR: Final = Operation(lambda one, other: one or other, neutral=(False,), absorbing=(True,), is_symmetric=True)
-WITHOUT: Final = Operation(
-    lambda one, other: one and not other, absorbing_left=(False,), neutral_right=(False,), alike=(False,)
-)
-EQUAL: Final = Operation(lambda one, other: one == other, alike=(True,))
 
 
 @dataclass(slots=True)
@@ -192,24 +168,6 @@ class Diagrams:
                 for box in self.boxes(child):
                     box[level] = mask
                     yield box
-
-    def cells(self, function: Function) -> int:
-        """In how many cells a truth function is true."""
-        counts: dict[int, int] = {self.never: 0, self.always: 1}
-        below = [1] * (self.bottom + 1)
-        for level in reversed(range(self.bottom)):
-            below[level] = below[level + 1] * self.full[level].bit_count()
-
-        def count(part: int) -> int:
-            if part not in counts:
-                level = self._level[part]
-                counts[part] = sum(
-                    mask.bit_count() * count(child) * (below[level + 1] // below[self._level[child]])
-                    for mask, child in self._edges[part]
-                )
-            return counts[part]
-
-        return count(function) * (below[0] // below[self._level[function]])
 
     # computing
 

@@ -75,7 +75,8 @@ def _strangeness(axis: Axis, place: int) -> tuple[bool, bool, bool, int]:
 def _case(space: Space, chosen: Mapping[str, Piece]) -> Example:
     values: dict[str, FactValue] = {}
     for name, piece in chosen.items():
-        if name in CATALOGUE and name not in {AMOUNT, LEFT, CURRENCY, CHARGE_CURRENCY} and piece is not UNKNOWN:
+        told = name in CATALOGUE and name not in {AMOUNT, LEFT, CURRENCY, CHARGE_CURRENCY} and piece is not UNKNOWN
+        if told and set(space.axis(name).pieces) != {REST, UNKNOWN}:
             values[name] = _value(space.axis(name), piece)
     values |= _amounts(chosen) | _currencies(space, chosen)
     day: date = a_day_of(chosen.get(DAY, space.axis(DAY).pieces[-1]))

@@ -25,6 +25,7 @@ from policies.analysis.space import (
     KIND,
     OTHER_CURRENCY,
     TOO_MUCH,
+    Axis,
     Space,
     Span,
 )
@@ -39,10 +40,11 @@ _OUTSIDE, _SILENT, _SPOKEN = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Numbers of a fact between answered ones that nothing answers. `said` names them."""
+    """Numbers of a fact between answered ones that nothing answers. `said` names them, `ends` are those around them."""
 
     fact: str
     said: str
+    ends: tuple[int, ...]
     example: Example
 
 
@@ -98,13 +100,13 @@ def _known(space: Space) -> dict[int, int]:
 def holes(space: Space, heard: Voices) -> Iterator[Hole]:
     """One hole for each fact and span that has any."""
     diagrams = space.diagrams
-    said = diagrams.choose(
+    voice = diagrams.choose(
         heard.rules,
         diagrams.constant(_SPOKEN),
         diagrams.choose(heard.built_in, diagrams.constant(_OUTSIDE), diagrams.constant(_SILENT)),
     )
     found: dict[tuple[int, int], list[tuple[Function, Function]]] = {}
-    for part in diagrams.reached(said):
+    for part in diagrams.reached(voice):
         level = diagrams.level(part)
         if level < diagrams.bottom and isinstance(space.axes[level].pieces[0], Span):
             for mask, rest in _holes_in(space, part):
@@ -112,10 +114,11 @@ def holes(space: Space, heard: Voices) -> Iterator[Hole]:
     care = diagrams.both(space.possible, diagrams.box(_known(space)))
     for (level, mask), ways in sorted(found.items()):
         for part, rest in ways:
-            cells = diagrams.both(diagrams.way_to(said, part), rest, diagrams.box({level: mask}), care)
+            cells = diagrams.both(diagrams.way_to(voice, part), rest, diagrams.box({level: mask}), care)
             if cells != diagrams.never:
                 example = example_of(space, cells)
-                yield Hole(space.axes[level].name, _named(space, level, mask, example), example)
+                said = _named(space, level, mask, example)
+                yield Hole(space.axes[level].name, said, _ends(space.axes[level], mask), example)
                 break
 
 
@@ -143,6 +146,14 @@ def _holes_in(space: Space, part: Function) -> Iterator[tuple[int, Function]]:
             run, rest = run | 1 << place, here
     if run:
         yield run, rest
+
+
+def _ends(axis: Axis, mask: int) -> tuple[int, ...]:
+    """The number before the first piece of a mask, and the one after its last."""
+    pieces = [piece for place, piece in enumerate(axis.pieces) if mask >> place & 1]
+    lows = [piece.low - 1 for piece in pieces if isinstance(piece, Span) and piece.low is not None]
+    highs = [piece.high + 1 for piece in pieces if isinstance(piece, Span) and piece.high is not None]
+    return (*lows[:1], *highs[-1:])
 
 
 def _named(space: Space, level: int, mask: int, example: Example) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from policies.analysis.diagram import Function, Operation
+from policies.analysis.diagram import Function
+from policies.analysis.operation import Operation
 from policies.analysis.space import AMOUNT, CURRENCY, Space
 from policies.analysis.standing import within
 from policies.analysis.truths import Speech, kinds

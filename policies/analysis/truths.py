@@ -6,7 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from policies.analysis.diagram import Function, Operation
+from policies.analysis.diagram import Function
+from policies.analysis.operation import Operation
 from policies.analysis.space import CURRENCY, DAY, KIND, Space
 from policies.conditions import All, Among, Any, Condition, Leaf, MoneyWithin, Not, Within
 from policies.document import Rule, Window

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from evals.policies_at_random import RandomCase
-from evals.policy_agreement import LEGS, Said, agree, main
+from evals.policy_agreement import LEGS, SLOW_LEGS, Agreement, Said, agree, main, prove
+from evals.policy_z3 import proved_equal
+from policies.analysis.answers import answers_of
+from policies.analysis.space import Space
 from policies.document import Policy
+from tests.policies.writing import parsed, rule
 
 
 class AlwaysAllows:
@@ -29,6 +33,28 @@ def test_every_leg_says_what_decide_says() -> None:
     assert all(count > 100 for count in found.verdicts.values())
 
 
+def test_z3_says_what_decide_says() -> None:
+    found = agree(120, 11, [SLOW_LEGS["z3"]()], per_policy=12)
+    assert [str(one) for one in found.disagreements] == []
+    assert found.answers == {"z3": 120}
+
+
+def test_z3_finds_no_case_that_the_diagrams_answer_otherwise() -> None:
+    found = Agreement()
+    prove(6, 5, found)
+    assert (found.proved, found.refuted) == (6, [])
+
+
+def test_z3_finds_the_case_in_which_a_diagram_is_wrong() -> None:
+    policy = parsed(rule("{action.kind: reply, charge.age_days: {at_most: 30}}"))
+    other = parsed(rule("{action.kind: reply, charge.age_days: {at_most: 31}}"))
+    space = Space([policy, other], has_impossible=True)
+    assert proved_equal(policy, space, answers_of(policy, space).answer) is None
+    case = proved_equal(policy, space, answers_of(other, space).answer)
+    assert case is not None
+    assert "charge.age_days = 31" in case
+
+
 def test_a_leg_that_is_wrong_is_found_with_the_facts_to_repeat_it() -> None:
     found = agree(200, 7, [AlwaysAllows()])
     assert found.disagreements
@@ -37,6 +63,6 @@ def test_a_leg_that_is_wrong_is_found_with_the_facts_to_repeat_it() -> None:
 
 
 def test_the_command_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--pairs", "300", "--seed", "3", "--leg", "enumerator"]) == 0
+    assert main(["--pairs", "300", "--seed", "3", "--leg", "enumerator", "--prove", "1"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert (figures["pairs"], figures["disagreements"]) == (300, 0)
+    assert (figures["pairs"], figures["disagreements"], figures["proved"]) == (300, 0, 1)

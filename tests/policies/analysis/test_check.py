@@ -150,7 +150,8 @@ def test_numbers_between_answered_ones_that_nothing_answers_are_a_gap() -> None:
     late = written("late", "deny", f"{REFUND}, charge.age_days: {{above: 31}}")
     found = one(file(EARLY, late), KIND.GAP)
     assert found.about == "charge.age_days"
-    assert found.message.startswith("charge.age_days 31 days: no rule answers")
+    assert found.message.startswith("no rule answers charge.age_days 31 days,")
+    assert found.rules == ("early", "late")
     assert found.example is not None
     decided = decide(file(EARLY, late), Facts(found.example.facts), now=found.example.now)
     assert decided.rule == "no-match"
@@ -159,7 +160,7 @@ def test_numbers_between_answered_ones_that_nothing_answers_are_a_gap() -> None:
 def test_a_gap_of_an_amount_is_told_in_its_currency() -> None:
     small = written("small", "allow", f"{REFUND}, action.amount: {{at_most: {{usd: 20}}}}")
     large = written("large", "needs_approval", f"{REFUND}, action.amount: {{above: {{usd: 21}}}}")
-    assert one(file(small, large), KIND.GAP).message.startswith("action.amount 20.01 to 21.00 USD: no rule")
+    assert one(file(small, large), KIND.GAP).message.startswith("no rule answers action.amount 20.01 to 21.00 USD,")
 
 
 def test_a_line_that_acts_but_that_no_rule_allows_is_a_gap() -> None:

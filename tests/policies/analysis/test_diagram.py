@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.analysis.diagram import AND, OR, WITHOUT, BoundHit, Diagrams, Operation
+from policies.analysis.diagram import BoundHit, Diagrams
+from policies.analysis.operation import AND, OR, WITHOUT, Operation
 
 SIZES = (2, 3, 4)
 CELLS = list(product(*(range(size) for size in SIZES)))
@@ -62,7 +63,6 @@ def test_boxes_are_disjoint_and_hold_every_cell_that_is_true(table: list[bool]) 
     boxes = list(diagrams.boxes(function))
     held = [sum(all(mask >> cell[level] & 1 for level, mask in box.items()) for box in boxes) for cell in CELLS]
     assert held == [int(is_in) for is_in in table]
-    assert diagrams.cells(function) == sum(table)
 
 
 @settings(max_examples=60, deadline=None)
