@@ -62,6 +62,7 @@ SUMMARIES: Final = {
     "sandbox": "The vendors' doubles alone.",
     "serve": "The web process: webhooks, pages and API.",
     "settings": "List every setting, or write the page about them.",
+    "simulate": "Settle under a scheduler that a seed decides.",
     "switch": "Turn a tool off or on, at once and for all workers.",
     "triage": "Say what tickets ask for.",
     "worker": "Advance tickets; start as many as you like.",

@@ -19,8 +19,9 @@ TICK_S: Final = 0.02
 QUIET_S: Final = 0.3
 """Nothing has moved for so long: what is waited for is time."""
 DEAD_S: Final = 1.2
-"""Nothing has moved for so long, and nothing is due: a dead process' leases are waited for."""
-PATIENCE_S: Final = 25.0
+"""Nothing has moved for so long, and nothing is due: a dead process' leases are waited for. Where nothing comes of it,
+the next wait is twice as long, so that the live worker of a slow machine is not robbed of its leases for ever."""
+PATIENCE_S: Final = 60.0
 LEASE_PASSES_S: Final = 130.0
 """Longer than any lease."""
 
@@ -88,7 +89,7 @@ class Verdict:
         return not self.is_double and not self.is_lost and self.log_holds and self.drift_minor == 0
 
 
-def trial(ground: Ground, kill: Kill, *, plants: tuple[str, ...] = ()) -> Verdict:
+def trial(ground: Ground, kill: Kill) -> Verdict:
     """Run one trial on a fresh ground."""
     started = time.monotonic()
     ground.fresh()
@@ -96,17 +97,17 @@ def trial(ground: Ground, kill: Kill, *, plants: tuple[str, ...] = ()) -> Verdic
     traces = [ground.folder / name for name in ("first.trace", "second.trace")]
     for trace in traces:
         trace.unlink(missing_ok=True)
-    worker = ground.worker(trace=str(traces[0]), kill_at=kill.at, plants=plants)
+    worker = ground.worker(trace=str(traces[0]), kill_at=kill.at)
     _drive(ground, worker)
     reached = ground.nursery.has_ended(worker)
     reached_again = False
     if reached:
         ground.passes(kill.delay_s)
-        worker = ground.worker(trace=str(traces[1]), kill_nth=kill.again_nth, plants=plants)
+        worker = ground.worker(trace=str(traces[1]), kill_nth=kill.again_nth)
         _drive(ground, worker)
         reached_again = ground.nursery.has_ended(worker)
         if reached_again:
-            worker = ground.worker(plants=plants)
+            worker = ground.worker()
             _drive(ground, worker)
     ground.nursery.kill(worker)
     return _judged(ground, kill, ticket_id, (reached, reached_again), traces, time.monotonic() - started)
@@ -115,13 +116,14 @@ def trial(ground: Ground, kill: Kill, *, plants: tuple[str, ...] = ()) -> Verdic
 def _drive(ground: Ground, worker: int) -> None:
     """Let time pass as it is waited for, until the ticket has its outcome and all is still, or the worker died."""
     before, moved_at = None, time.monotonic()
+    dead_s = DEAD_S
     while not ground.nursery.has_ended(worker):
         ground.sandbox.tick()
         rows = ground.rows(_STANDING)
         standing = [(row["id"], row["standing"]) for row in rows]
         waits = [row["due_at"] for row in rows if row["due_at"] is not None]
         if standing != before:
-            before, moved_at = standing, time.monotonic()
+            before, moved_at, dead_s = standing, time.monotonic(), DEAD_S
         quiet_s = time.monotonic() - moved_at
         has_outcome = any(row["outcome"] for row in rows)
         if has_outcome and not waits and not ground.sandbox.deliveries.busy():
@@ -132,8 +134,9 @@ def _drive(ground: Ground, worker: int) -> None:
         if quiet_s > QUIET_S and later and not ground.sandbox.deliveries.busy():
             ground.passes((min(later) - ground.clock.now()).total_seconds() + 0.01)
             moved_at = time.monotonic() - QUIET_S / 2
-        elif quiet_s > DEAD_S:
+        elif quiet_s > dead_s:
             ground.leases_pass(LEASE_PASSES_S)
+            dead_s *= 2
         time.sleep(TICK_S)
 
 

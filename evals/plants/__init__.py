@@ -1,1 +1,1 @@
-"""Safeguards taken out one at a time, to see that the harness notices."""
+"""Safeguards taken out one at a time, to see that a trial notices. What no trial misses is not guarded."""

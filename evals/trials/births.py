@@ -31,7 +31,6 @@ class Birth:
         trace: a file that gets the points it passes; empty for a process that is not watched.
         kill_at: see `Tracer`.
         kill_nth: see `Tracer`.
-        plants: names of safeguards that this child lacks.
         settings: further settings, by name.
     """
 
@@ -42,7 +41,6 @@ class Birth:
     trace: str = ""
     kill_at: str | None = None
     kill_nth: int | None = None
-    plants: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

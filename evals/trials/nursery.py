@@ -27,7 +27,6 @@ from app.sandboxed import LOOPBACK
 from app.settings import Settings
 from app.storage import Storage
 from app.web.app import create_app
-from evals.plants.catalogue import plant
 from evals.trials.births import DOOR, WORKER, Birth, settings_of
 from evals.trials.interpose import Tracer, install, labelled
 from graph.models.embedding import Embedder, load_embedder
@@ -93,8 +92,6 @@ def _live(birth: Birth, embedder: Embedder) -> None:
         os.setpgid(0, 0)  # a key typed at a terminal is for the parent
         _say_into(birth.log)
         _watch(birth)
-        for name in birth.plants:
-            plant(name)
         settings = settings_of(Path(birth.folder), birth.database_url, birth.settings)
         roles: dict[str, Callable[[], None]] = {
             WORKER: lambda: asyncio.run(_work(settings, birth.database_url, embedder)),
