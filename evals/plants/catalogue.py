@@ -164,8 +164,8 @@ async def _acknowledged(door: webhooks.Door, tenant_id: str, arrival: Arrival) -
     return JSONResponse({"received": "soon", "event_id": arrival.event_id}, 202)
 
 
-_SENDABLE: Final = claim._sendable  # noqa: SLF001 - plants know the product's inside
-_UNKNOWN: Final = send._unknown  # noqa: SLF001
+_SENDABLE: Final = claim.sendable_of
+_UNKNOWN: Final = send._unknown  # noqa: SLF001 - plants know the inside of the product
 _SEND: Final = send.send
 _APPLY: Final = changes.apply
 _PERFORMERS: Final = performers.performers
@@ -177,7 +177,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
         "key_per_attempt",
         "each attempt has a key of its own",
         lost_answer,
-        _replaced(claim, "_sendable", _key_of_the_attempt),
+        _replaced(claim, "sendable_of", _key_of_the_attempt),
     ),
     Plant(
         "send_before_commit",

@@ -37,6 +37,7 @@ Trial = Callable[[Stage], Awaitable[Found]]
 
 AMOUNT_MINOR: Final = 2_490
 DAY_S: Final = 86_400.0
+WORKERS: Final = 50
 LOST: Final = FaultKind.RESET_AFTER_EFFECT
 """The request did what it asks for, and nobody heard."""
 
@@ -142,9 +143,9 @@ async def over_the_charge(stage: Stage) -> Found:
 
 
 async def over_the_day(stage: Stage) -> Found:
-    """Eight workers at once draw on a cap that has room for four."""
-    limit = Limit("a_day", LimitScope.TENANT, 86_400, cap_minor=4 * AMOUNT_MINOR)
-    charges = [stage.charge() for _ in range(8)]
+    """Fifty workers at once, each for another customer's charge, draw on a cap that has room for twelve."""
+    limit = Limit("a_day", LimitScope.TENANT, 86_400, cap_minor=12 * AMOUNT_MINOR + 1)
+    charges = [stage.charge() for _ in range(WORKERS)]
     await asyncio.gather(*(stage.intends(stage.refund(one, AMOUNT_MINOR, limits=(limit,))) for one in charges))
     return await quieted(stage, limit=limit)
 

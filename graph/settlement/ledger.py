@@ -199,9 +199,40 @@ async def spend(session: AsyncSession, effect: Effect, now: datetime) -> None:
 
 
 async def give_back(session: AsyncSession, effect: Effect) -> None:
-    """What was set aside is free again."""
+    """What was set aside is free again; refunds made by hand that had found no room beside it take it up."""
     await _move(session, effect, refunded=0, reserved=-1)
+    if effect.charge_id is not None:
+        await _take_up(session, effect.tenant_id, effect.charge_id)
     await _draw_no_more(session, effect)
+
+
+async def _take_up(session: AsyncSession, tenant_id: str, charge_id: str) -> None:
+    await session.execute(
+        text(
+            """
+            UPDATE charge_ledger
+            SET refunded_minor = LEAST(GREATEST(refunded_minor, :known), captured_minor - reserved_minor)
+            WHERE tenant_id = :tenant_id AND charge_id = :charge_id
+            """,
+        ),
+        {"tenant_id": tenant_id, "charge_id": charge_id, "known": await known_minor(session, tenant_id, charge_id)},
+    )
+
+
+async def known_minor(session: AsyncSession, tenant_id: str, charge_id: str) -> int:
+    """What we know to be refunded on a charge: our settled refunds and the imported ones that still hold money."""
+    known = await session.execute(
+        text(
+            """
+            SELECT (SELECT coalesce(sum(amount_minor), 0) FROM effect
+                    WHERE tenant_id = :tenant_id AND charge_id = :charge_id AND kind = 'refund' AND state = 'settled')
+                 + (SELECT coalesce(sum(amount_minor), 0) FROM foreign_refund
+                    WHERE tenant_id = :tenant_id AND charge_id = :charge_id AND status NOT IN ('failed', 'canceled'))
+            """,
+        ),
+        {"tenant_id": tenant_id, "charge_id": charge_id},
+    )
+    return int(known.scalar_one())
 
 
 async def take_back(session: AsyncSession, effect: Effect, now: datetime) -> None:

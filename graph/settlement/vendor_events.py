@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ScalarSelect, select, text, update
+from sqlalchemy import ScalarSelect, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -162,7 +162,7 @@ async def _use_up_charge(session: AsyncSession, charge_id: str, made_at: datetim
     if charge is None:
         return []  # the facts of the first reservation will say it
     # What we know of is a floor: refunds from before our time are only in what Stripe says of the charge.
-    known_minor = await _known_minor(session, hearing.tenant_id, charge_id)
+    known_minor = await ledger.known_minor(session, hearing.tenant_id, charge_id)
     now_known = replace(charge, refunded_minor=max(charge.refunded_minor, known_minor))
     stopped = await stop_held_on(
         session,
@@ -264,22 +264,6 @@ async def _move_status(session: AsyncSession, refund: RefundView, hearing: Heari
         .execution_options(synchronize_session=False),
     )
     return moved.scalar_one_or_none() is not None
-
-
-async def _known_minor(session: AsyncSession, tenant_id: str, charge_id: str) -> int:
-    """What we know to be refunded on a charge: our settled refunds and the imported ones that still hold money."""
-    known = await session.execute(
-        text(
-            """
-            SELECT (SELECT coalesce(sum(amount_minor), 0) FROM effect
-                    WHERE tenant_id = :tenant_id AND charge_id = :charge_id AND kind = 'refund' AND state = 'settled')
-                 + (SELECT coalesce(sum(amount_minor), 0) FROM foreign_refund
-                    WHERE tenant_id = :tenant_id AND charge_id = :charge_id AND status NOT IN ('failed', 'canceled'))
-            """,
-        ),
-        {"tenant_id": tenant_id, "charge_id": charge_id},
-    )
-    return int(known.scalar_one())
 
 
 def _is_newer(known: str | None, said: str) -> bool:

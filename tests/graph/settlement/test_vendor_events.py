@@ -174,6 +174,19 @@ async def test_an_import_stops_a_held_refund_that_no_longer_fits(desk: Desk) -> 
     assert await desk.charge_row(charge) == (2_500, 0)
 
 
+async def test_refunds_by_hand_that_filled_the_charge_count_in_full_once_ours_is_refused(desk: Desk) -> None:
+    charge = desk.charge(5_000)
+    effect_id = await desk.held(desk.refund(charge, 3_000))
+    desk.fault(FaultKind.RESET_BEFORE_EFFECT)
+    assert await desk.send(effect_id) is EffectState.UNKNOWN
+    desk.stripe.add_refund(charge=charge, amount_minor=5_000, created=desk.time.now())
+    assert await _hear(desk, _refunds(desk, charge)[0]) is Seen.IMPORTED
+    assert await desk.charge_row(charge) == (2_000, 3_000)
+    desk.time.advance(seconds=5)
+    assert await desk.send(effect_id) is EffectState.RELEASED
+    assert await desk.charge_row(charge) == (5_000, 0)
+
+
 async def test_a_refund_on_a_charge_we_never_saw_is_only_recorded(desk: Desk) -> None:
     charge = desk.charge(5_000)
     desk.stripe.add_refund(charge=charge, amount_minor=2_500, created=desk.time.now())
