@@ -27,7 +27,7 @@ from app.witnessing import Witnessing
 from connectors.errors import ConnectorError
 from graph.intake.parking import stripe_failed
 from graph.intake.stripe_events import take_in
-from graph.queue import EFFECT, STRIPE, TICKET, enqueue_tickets, read_payload
+from graph.queue import AGAIN, EFFECT, STRIPE, TICKET, enqueue_again, read_payload
 from graph.runs.advance import Advanced, Advancer, advance, after_effect
 from graph.runs.standing import failed
 from graph.settlement.send import send
@@ -90,6 +90,7 @@ class Worker:
     def _register(self, queue: PgQueuer) -> None:
         handlers: dict[str, Callable[[str, str], Awaitable[None]]] = {
             TICKET: self._ticket,
+            AGAIN: self._ticket_again,
             EFFECT: self._effect,
             STRIPE: self._stripe,
         }
@@ -118,16 +119,18 @@ class Worker:
         return work
 
     async def _record(self, tenant_id: str, object_id: str, entrypoint: str, error: Exception) -> None:
-        if entrypoint == TICKET:
+        if entrypoint in {TICKET, AGAIN}:
             await failed(self.advancer.runtime, tenant_id, object_id, error)
         elif entrypoint == STRIPE:
             await stripe_failed(self.advancer.runtime, tenant_id, object_id, error)
 
     async def _ticket(self, tenant_id: str, ticket_id: str) -> None:
         if await advance(self.advancer, tenant_id, ticket_id) is Advanced.BUSY:
-            await asyncio.sleep(BUSY_RETRY.total_seconds())
             async with self.database.tenant(tenant_id) as session:
-                await enqueue_tickets(session, tenant_id, [ticket_id])
+                await enqueue_again(session, tenant_id, ticket_id, after=BUSY_RETRY)
+
+    async def _ticket_again(self, tenant_id: str, ticket_id: str) -> None:
+        await advance(self.advancer, tenant_id, ticket_id)
 
     async def _effect(self, tenant_id: str, effect_id: str) -> None:
         await send(self.advancer.sender(tenant_id), tenant_id, effect_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
@@ -16,6 +17,8 @@ from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 TICKET: Final = "ticket"
+AGAIN: Final = "again"
+"""A ticket that was busy at the first look."""
 EFFECT: Final = "effect"
 STRIPE: Final = "stripe"
 
@@ -30,7 +33,14 @@ class _InTransaction(PsycopgDriver):
         self._connection = connection
 
 
-async def _enqueue(session: AsyncSession, entrypoint: str, payloads: Sequence[bytes], *, once: bool) -> None:
+async def _enqueue(
+    session: AsyncSession,
+    entrypoint: str,
+    payloads: Sequence[bytes],
+    *,
+    once: bool,
+    after: timedelta | None = None,
+) -> None:
     if not payloads:
         return
     raw = await (await session.connection()).get_raw_connection()
@@ -41,6 +51,7 @@ async def _enqueue(session: AsyncSession, entrypoint: str, payloads: Sequence[by
         [entrypoint] * len(payloads),
         list(payloads),
         [0] * len(payloads),
+        [after] * len(payloads),
         dedupe_key=keys,
         on_conflict="skip",
     )
@@ -63,6 +74,15 @@ async def enqueue_tickets(
             a running job may have looked before this change.
     """
     await _enqueue(session, TICKET, [payload(tenant_id, ticket_id) for ticket_id in ticket_ids], once=once)
+
+
+async def enqueue_again(session: AsyncSession, tenant_id: str, ticket_id: str, *, after: timedelta) -> None:
+    """Look at a ticket once more, after so long of database time, because another worker holds it now.
+
+    One such look waits for a ticket at a time, and none follows from it: of a ticket that is held for longer the
+    look-out will tell. Otherwise each event of a busy ticket would keep a job of its own going round.
+    """
+    await _enqueue(session, AGAIN, [payload(tenant_id, ticket_id)], once=True, after=after)
 
 
 async def enqueue_effects(session: AsyncSession, tenant_id: str, effect_ids: Sequence[str]) -> None:

@@ -203,7 +203,7 @@ def interposed() -> Iterator[None]:
         **kwargs: Any,  # noqa: ANN401
     ) -> T:
         me = _CURRENT.get()
-        label = None if me is None else _statement(gen)
+        label, ends = (None, False) if me is None else (_statement(gen), _ends(gen))
         if me is not None:
             if label is not None:
                 await _pause(label)
@@ -213,7 +213,7 @@ def interposed() -> Iterator[None]:
         finally:
             if me is not None:
                 me.is_asking = False
-                if gen.__name__ in {"_commit_gen", "_rollback_gen"} and not me.is_dead:
+                if ends and not me.is_dead:
                     me.backend = None  # it holds nothing any more, and the connection may become another worker's
 
     async def threaded(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -230,6 +230,11 @@ def interposed() -> Iterator[None]:
     finally:
         psycopg.AsyncConnection.wait = wait  # type: ignore[method-assign]
         asyncio.to_thread = to_thread
+
+
+def _ends(gen: Any) -> bool:  # noqa: ANN401 - a generator, whose name no type has
+    """Whether it ends a transaction."""
+    return gen.__name__ in {"_commit_gen", "_rollback_gen"}
 
 
 def _statement(gen: Any) -> str | None:  # noqa: ANN401 - a generator, whose frame no type has
