@@ -57,6 +57,10 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_the_network)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--trials", default=20, type=int, help="races of a person who refunds the same charge by hand")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
     """The embedded server; every worker of this checkout and user joins the same one."""

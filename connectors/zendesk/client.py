@@ -33,7 +33,15 @@ from connectors.outcome import Done, Refused, Unknown, WriteOutcome
 from connectors.zendesk import export
 from connectors.zendesk.credentials import ApiToken, ClientCredentials, OAuthClient, TokenCredentials
 from connectors.zendesk.export import ExportPage
-from connectors.zendesk.transport import DEFAULT_PAUSE_S, Credentials, NoAnswer, RateLimits, Transport, VendorAnswer
+from connectors.zendesk.transport import (
+    DEFAULT_PAUSE_S,
+    Credentials,
+    NoAnswer,
+    Pauses,
+    RateLimits,
+    Transport,
+    VendorAnswer,
+)
 from connectors.zendesk.update import MARKER, UpdateView, refusal, silence
 from connectors.zendesk.wire import (
     AuditView,
@@ -89,6 +97,7 @@ class ZendeskAdapter:
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._now = now
+        self._pauses = Pauses(now)
         self._credentials: Credentials = self._credentials_of(auth)
         self._local = threading.local()
         self._opened: list[requests.Session] = []
@@ -324,7 +333,11 @@ class ZendeskAdapter:
         return session
 
     def _transport(self, credentials: Credentials | None) -> Transport:
-        return Transport(subdomain=self._subdomain, base_url=self._base_url, now=self._now, credentials=credentials)
+        # The token endpoint has a limit of its own.
+        pauses = self._pauses if credentials is not None else None
+        return Transport(
+            subdomain=self._subdomain, base_url=self._base_url, now=self._now, credentials=credentials, pauses=pauses
+        )
 
     def _credentials_of(self, auth: OAuthClient | ApiToken) -> Credentials:
         if isinstance(auth, ApiToken):

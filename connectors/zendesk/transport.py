@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ DEFAULT_PAUSE_S: Final = 60.0
 _SHOWN: Final = 300
 _THROTTLED: Final = 429
 _UNAUTHENTICATED: Final = 401
+_WHOLE_ACCOUNT: Final = ""
 
 
 class VendorAnswer(Exception):
@@ -71,6 +72,27 @@ class RateLimits:
     resets_s: int | None
 
 
+class Pauses:
+    """What Zendesk asked not to be called for a while, shared by all threads that call one account.
+
+    A 429 about the account's own limit holds for every call; one about an endpoint's, such as the export's, for that.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._until: dict[str, datetime] = {}
+
+    def left_s(self, path: str) -> float:
+        """Seconds for which this path must not be called; 0 where it may be."""
+        ends = [at for at in (self._until.get(_WHOLE_ACCOUNT), self._until.get(path)) if at is not None]
+        return max(0.0, max(((at - self._now()).total_seconds() for at in ends), default=0.0))
+
+    def begin(self, path: str, limits: RateLimits | None, seconds: float) -> None:
+        """Zendesk answered 429 and named so many seconds."""
+        left = None if limits is None else limits.remaining
+        self._until[path if left else _WHOLE_ACCOUNT] = self._now() + timedelta(seconds=seconds)
+
+
 class Transport(HTTPAdapter):
     """A requests adapter for one Zendesk account.
 
@@ -79,6 +101,7 @@ class Transport(HTTPAdapter):
         base_url: scheme, host and port to send to instead of the account's own, such as the sandbox's.
         now: business time, aware; only to read a Retry-After that is a date.
         credentials: `None` sends no credential.
+        pauses: those of the account, shared with its other transports.
     """
 
     def __init__(
@@ -88,8 +111,10 @@ class Transport(HTTPAdapter):
         base_url: str | None,
         now: Callable[[], datetime],
         credentials: Credentials | None,
+        pauses: Pauses | None = None,
     ) -> None:
         super().__init__(max_retries=0)
+        self._pauses = pauses or Pauses(now)
         self._host = f"{subdomain}.zendesk.com"
         self._target = check_base_url(base_url)
         self._now = now
@@ -108,7 +133,7 @@ class Transport(HTTPAdapter):
         """Send one request and return its answer, if that is a readable 2xx.
 
         Raises:
-            VendorAnswer: another status.
+            VendorAnswer: another status; also a 429 where Zendesk asked to wait and nothing was sent.
             NoAnswer: a time-out, a broken connection, or a body that cannot be read.
             WireError: the request is for another host.
         """
@@ -120,8 +145,16 @@ class Transport(HTTPAdapter):
                 routed.headers["Authorization"] = authorization
             return super(Transport, self).send(routed, timeout=timeout, verify=verify, cert=cert)
 
+        path = urlsplit(request.url or "").path
+        left_s = self._pauses.left_s(path)
+        if left_s > 0:
+            detail = "Zendesk asked to wait, and the time is not over; nothing was sent"
+            raise VendorAnswer(_THROTTLED, "waiting", detail, retry_after_s=left_s, request_id=None)
         response = self._exchange(once)
         self.limits = _limits(response.headers)
+        if response.status_code == _THROTTLED:
+            asked_s = retry_after_s(response.headers, status=_THROTTLED, now=self._now())
+            self._pauses.begin(path, self.limits, DEFAULT_PAUSE_S if asked_s is None else asked_s)
         if not requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             raise self._answer(response)
         _check_body(response)

@@ -87,6 +87,7 @@ class Effect(TenantRow, table=True):
     credential: str | None = None
     created_at: datetime = utc_field()
     due_at: datetime = utc_field()
+    put_off_since: datetime | None = utc_field(default=None, nullable=True)  # due, and what it rests on cannot be read
     first_sent_at: datetime | None = utc_field(default=None, nullable=True)
     last_sent_at: datetime | None = utc_field(default=None, nullable=True)
     settled_at: datetime | None = utc_field(default=None, nullable=True)

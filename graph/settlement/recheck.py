@@ -21,6 +21,8 @@ from graph.settlement.models import Effect, EffectState
 from graph.settlement.performers import Performer, Present, Sendable
 
 LOOK_AGAIN_AFTER: Final = timedelta(seconds=10)
+LOOK_FOR: Final = timedelta(minutes=10)
+"""How long a refund that is due waits for its ticket and its charge to be readable, before a person gets the case."""
 
 
 async def read_present(performer: Performer, sendable: Sendable) -> Present | Withdrawn | None:
@@ -63,8 +65,10 @@ async def _explained_minor(session: AsyncSession, effect: Effect) -> int:
     return int(known.scalar_one())
 
 
-async def put_off(session: AsyncSession, effect: Effect, now: datetime) -> None:
-    """Leave a held effect as it is, and come back to it soon."""
+async def put_off(session: AsyncSession, effect: Effect, now: datetime) -> Withdrawn | None:
+    """Leave a held effect as it is and come back to it soon; or say that this has gone on for too long."""
+    if effect.put_off_since is not None and now - effect.put_off_since >= LOOK_FOR:
+        return Withdrawn("unreadable", "what the refund rests on could not be read for too long")
     await session.execute(
         update(Effect)
         .where(
@@ -73,6 +77,7 @@ async def put_off(session: AsyncSession, effect: Effect, now: datetime) -> None:
             col(Effect.state) == EffectState.HELD.value,
             col(Effect.due_at) <= now,
         )
-        .values(due_at=now + LOOK_AGAIN_AFTER)
+        .values(due_at=now + LOOK_AGAIN_AFTER, put_off_since=effect.put_off_since or now)
         .execution_options(synchronize_session=False),
     )
+    return None

@@ -144,9 +144,11 @@ async def recheck(sender: Sender, effect: Effect) -> EffectState | None:
         return await _stop(sender, effect.tenant_id, effect.effect_id, present)
     async with sender.sessions(effect.tenant_id) as session:
         if present is None:
-            await put_off(session, effect, sender.now())
-            return EffectState(effect.state)
-        withdrawn = await differs(session, effect, present)
+            withdrawn = await put_off(session, effect, sender.now())
+            if withdrawn is None:
+                return EffectState(effect.state)
+        else:
+            withdrawn = await differs(session, effect, present)
     return None if withdrawn is None else await _stop(sender, effect.tenant_id, effect.effect_id, withdrawn)
 
 

@@ -43,6 +43,38 @@ async def test_yen_have_no_minor_unit_and_are_refunded_exactly(shop: Shop) -> No
     assert "19.80" not in reply
 
 
+async def test_an_authorisation_that_was_never_captured_is_released_and_not_refunded(shop: Shop) -> None:
+    twin = {"amount": "24.90", "order": "1042", "description": "Order 1042", "captured": False}
+    setting = charged_twice(charges=[{"key": "first", **twin, "days_ago": "3.01"}, {"key": "second", **twin}])
+    ticket = await shop.arrives(setting)
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    effects = await shop.rows("SELECT state, amount_minor FROM effect WHERE kind = 'cancel_payment'")
+    assert effects == [{"state": "settled", "amount_minor": None}]
+    assert shop.sandbox.doubles.stripe.ledger() == []
+    assert (await shop.outcome(ticket))[0] == "resolved"
+
+
+async def test_one_item_of_an_order_is_refunded_and_the_rest_stays(shop: Shop) -> None:
+    lamp = {"key": "lamp", "name": "Desk lamp", "amount": "30.00"}
+    vase = {"key": "vase", "name": "Glass vase", "amount": "12.50"}
+    order = {"key": "o1", "customer": "ana", "number": "1042", "charge": "paid", "items": [lamp, vase]}
+    order |= {"fulfilment": "delivered", "delivered_days_ago": "2"}
+    setting = a_setting(
+        "The glass vase of order 1042 arrived broken, please refund the glass vase.",
+        charges=[{"key": "paid", "amount": "42.50", "order": "1042", "description": "Order 1042"}],
+        subject="Broken vase",
+        orders=[order],
+    )
+    ticket = await shop.arrives(setting)
+    if (await shop.outcome(ticket))[0] == "waiting_for_review":
+        assert await shop.clicks(ticket, "approve") == 303
+        await shop.work()
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("paid", 1_250, "usd")]
+    await shop.balanced()
+
+
 async def test_a_refund_that_fails_days_later_is_a_persons_case_again(shop: Shop) -> None:
     ticket = await shop.arrives(charged_twice())
     await shop.passes(minutes=11)

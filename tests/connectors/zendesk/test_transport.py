@@ -40,13 +40,21 @@ class Vendor:
         self.requests: list[Request] = []
         app = Starlette(routes=[Route("/{rest:path}", self._serve, methods=["GET", "PUT", "POST"])])
         self._server = RunningServer(app).start()
-        self.zendesk = ZendeskAdapter(
+        self.zendesk = self._adapter()
+
+    def _adapter(self) -> ZendeskAdapter:
+        return ZendeskAdapter(
             subdomain="shop",
             base_url=self._server.url,
             auth=ApiToken("bot@shop.example", TOKEN),
             timeout_s=5,
             now=lambda: NOW,
         )
+
+    def asks_anew(self) -> None:
+        """With an adapter that was not asked to wait."""
+        self.zendesk.close()
+        self.zendesk = self._adapter()
 
     async def _serve(self, request: Request) -> Response:
         self.requests.append(request)
@@ -67,6 +75,7 @@ def server() -> Iterator[Vendor]:
 @pytest.fixture
 def vendor(server: Vendor) -> Vendor:
     server.requests.clear()
+    server.asks_anew()
     return server
 
 

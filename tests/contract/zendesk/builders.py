@@ -81,8 +81,10 @@ class Stage:
         self.app: ASGIApp = Starlette()
         self._server = RunningServer(self)
         self.url = ""
+        self.calls = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.calls += scope["type"] == "http"
         await self.app(scope, receive, send)
 
     def start(self) -> None:
@@ -121,6 +123,7 @@ class World:
             limits=limits,
         )
         zendesk.app = Starlette(routes=self.double.routes())
+        self.stage = zendesk
         self.url = zendesk.url
         self.bot = self.double.user_id(BOT_EMAIL)
         self.ana = self.double.add_user(name="Ana Ruiz", email="ana@example.com")

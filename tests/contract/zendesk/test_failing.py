@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_an_update_in_doubt_is_unknown_and_its_marker_tells(
     outcome = zendesk.update_ticket(ticket_id, body)
     assert isinstance(outcome, Unknown)
     assert outcome.why == why
+    world.clock.advance(outcome.retry_after_s or 0)
     assert world.zendesk.find_marker(ticket_id, "m-1") is made
     # Struck once, so it was sent once: a second send would have gone through.
     assert len(world.double.comments(ticket_id)) == (2 if made else 1)
@@ -71,6 +73,36 @@ def test_a_throttled_read_raises_with_the_seconds_to_wait(world: World) -> None:
     with pytest.raises(Throttled) as throttled:
         world.zendesk.ticket(ticket_id)
     assert throttled.value.retry_after_s == 93
+    world.clock.advance(93)
+    assert world.zendesk.ticket(ticket_id).ticket_id == ticket_id
+
+
+def test_in_a_storm_hardly_a_call_is_made_beyond_the_limit(world_of: Make) -> None:
+    """https://developer.zendesk.com/documentation/ticketing/using-the-zendesk-api/best-practices-for-avoiding-rate-limiting/"""
+    world = world_of(limits=Limits(requests_per_minute=100))
+    ticket_id = world.a_ticket()
+    before, made, refused = world.stage.calls, 0, 0
+    for _ in range(3):
+        for _ in range(200):
+            try:
+                world.zendesk.ticket(ticket_id)
+                made += 1
+            except Throttled:
+                refused += 1
+        world.clock.advance(60)
+    assert (made, refused) == (300, 300)
+    tokens = world.double.tokens_issued()
+    assert world.stage.calls - before - tokens == 303
+
+
+def test_a_limit_of_the_export_does_not_hold_up_other_calls(world_of: Make) -> None:
+    """https://developer.zendesk.com/api-reference/introduction/rate-limits/#endpoint-rate-limits"""
+    world = world_of(limits=Limits(exports_per_minute=1))
+    ticket_id, start = world.a_ticket(), world.clock.now() - timedelta(hours=1)
+    world.zendesk.export(start=start)
+    for _ in range(2):
+        with pytest.raises(Throttled):
+            world.zendesk.export(start=start)
     assert world.zendesk.ticket(ticket_id).ticket_id == ticket_id
 
 

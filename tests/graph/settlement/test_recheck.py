@@ -108,6 +108,13 @@ async def test_where_it_cannot_be_looked_at_nothing_is_sent_until_it_can(desk: D
     assert desk.ledger(held.charge) == [1_000]
 
 
+async def test_what_cannot_be_looked_at_for_ten_minutes_is_a_persons(desk: Desk) -> None:
+    held = await _held(desk)
+    desk.fault(FaultKind.UNAVAILABLE, "stripe.charges.retrieve", times=100)
+    assert (await held.after_the_hold())[0] is EffectState.HELD
+    assert await held.after_the_hold() == (EffectState.STOPPED, "unreadable", [])
+
+
 async def test_a_ticket_that_is_gone_stops_its_refund(desk: Desk) -> None:
     held = await _held(desk)
     desk.tickets.delete_ticket(held.ticket)
