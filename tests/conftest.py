@@ -44,7 +44,7 @@ CLONES = count()
 
 
 def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
-    if event != "socket.connect":
+    if event != "socket.connect" or os.environ.get("COUNTERSIGN_LIVE") == "1":  # tests/live, where somebody asks for it
         return
     address = arguments[1]
     if not isinstance(address, tuple):

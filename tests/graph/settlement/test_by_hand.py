@@ -87,8 +87,11 @@ async def _send(desk: Desk, effect_id: str, moment: str, by_hand: Callable[[], N
         return outcome
 
     racing: Performer = replace(real, post=post)
-    await desk.send(effect_id, performers={**desk.performers, EffectKind.REFUND: racing})
-    desk.time.advance(seconds=2)
+    for _ in range(50):  # on a busy machine an answer may come too late, and is then asked for again
+        state = await desk.send(effect_id, performers={**desk.performers, EffectKind.REFUND: racing})
+        desk.time.advance(minutes=1)
+        if state not in {EffectState.HELD, EffectState.SENDING, EffectState.UNKNOWN}:
+            return
 
 
 async def _judge(desk: Desk, charge: str, effect_id: str) -> None:
