@@ -182,6 +182,14 @@ async def accounts_of_requester(
     return frozenset(found)
 
 
+async def name_of(session: AsyncSession, tenant_id: str, actor: str | None) -> str:
+    """What colleagues call an actor of the log; the actor's own word where it is no account."""
+    prefix = actor_of("")
+    account_id = actor.removeprefix(prefix) if actor is not None and actor.startswith(prefix) else None
+    account = await session.get(Account, (tenant_id, account_id)) if account_id is not None else None
+    return account.name if account is not None else actor or ""
+
+
 async def tell(
     session: AsyncSession, account: Account, what: str, act: Act, body: dict[str, object] | None = None
 ) -> None:

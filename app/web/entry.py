@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.identity import accounts
 from app.identity.accounts import Act
+from app.identity.addresses import LONGEST
 from app.identity.models import Account
 from app.identity.pace import TooMany
 from app.identity.roles import PEOPLE
@@ -84,12 +85,14 @@ class Entry:
             case TooMany(wait_s=wait_s):
                 minutes = -(-wait_s // 60)
                 said = f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
-                answer = self._door(request, tenant_id, form.next, said, status=HTTPStatus.TOO_MANY_REQUESTS)
+                too_many = HTTPStatus.TOO_MANY_REQUESTS
+                answer = self._door(request, tenant_id, form.next, said, email=form.email, status=too_many)
                 answer.headers["Retry-After"] = str(wait_s)
                 return answer
             case Wrong():
                 said = "That address and password do not belong together. Nothing tells which of the two is wrong."
-                return self._door(request, tenant_id, form.next, said, status=HTTPStatus.UNAUTHORIZED)
+                wrong = HTTPStatus.UNAUTHORIZED
+                return self._door(request, tenant_id, form.next, said, email=form.email, status=wrong)
 
     async def leave(self, tenant_id: str, request: Request) -> Response:
         """Sign out here."""
@@ -174,6 +177,7 @@ class Entry:
         asked: str,
         said: str | None = None,
         *,
+        email: str = "",
         is_good: bool = False,
         status: HTTPStatus = HTTPStatus.OK,
     ) -> Response:
@@ -181,6 +185,7 @@ class Entry:
             request,
             "sign_in.html",
             status,
+            email=email[:LONGEST],
             tenant_id=tenant_id,
             next=asked,
             said=said,

@@ -18,12 +18,12 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
-from app.identity.accounts import accounts_of_requester
+from app.identity.accounts import accounts_of_requester, name_of
 from app.identity.roles import ANSWERERS, PEOPLE
 from app.identity.sessions import Visitor
 from app.web.access import Guard, Refused, add, signed_in
 from app.web.reading import RunPage, read_run, read_runs
-from app.web.rendering import Renderer, stylesheet
+from app.web.rendering import Renderer, static
 from graph.queue import enqueue_tickets
 from graph.runtime import Sessions
 from graph.settlement.approvals import decide
@@ -39,6 +39,7 @@ REASON_CODES: Final = (
     "customer_relation",
     "other",
 )
+KEPT: Final = {"Cache-Control": "max-age=300"}
 REQUESTER: Final = "zendesk/user/"
 """How the subject of a run begins where it is a Zendesk user."""
 
@@ -64,7 +65,11 @@ class Pages:
 
     async def style(self) -> Response:
         """The one style."""
-        return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=300"})
+        return Response(static("style.css"), media_type="text/css", headers=KEPT)
+
+    async def icon(self) -> Response:
+        """The mark in the browser's tab."""
+        return Response(static("icon.svg"), media_type="image/svg+xml", headers=KEPT)
 
     async def runs(self, request: Request, tenant_id: str, outcome: str | None = None) -> Response:
         """The newest runs."""
@@ -76,13 +81,16 @@ class Pages:
         """One run."""
         async with self.sessions(tenant_id) as session:
             found = await read_run(session, self.vault, tenant_id, run_id)
-        if found is None:
-            raise _missing("run", run_id)
+            if found is None:
+                raise _missing("run", run_id)
+            actor = found.approval.decided_by if found.approval is not None else None
+            decided_by = await name_of(session, tenant_id, actor)
         return self.renderer.page(
             request,
             "run.html",
             tenant_id=tenant_id,
             found=found,
+            decided_by=decided_by,
             may_answer=bool(signed_in(request).roles & ANSWERERS),
             reason_codes=REASON_CODES,
         )
@@ -140,6 +148,7 @@ def routes(pages: Pages) -> APIRouter:
     guard, router = pages.guard, APIRouter()
     readers = guard.allow(PEOPLE)
     add(router, "GET", "/style.css", pages.style, guard.open("the style of the sign-in page"))
+    add(router, "GET", "/icon.svg", pages.icon, guard.open("the icon of the sign-in page"))
     add(router, "GET", "/t/{tenant_id}/runs", pages.runs, readers)
     add(router, "GET", "/t/{tenant_id}/runs/{run_id}", pages.run, readers)
     add(router, "POST", "/t/{tenant_id}/approvals/{approval_id}", pages.answer, guard.allow(ANSWERERS))

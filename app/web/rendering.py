@@ -59,9 +59,9 @@ class Renderer:
         return self.page(request, "message.html", refused.status, title=refused.title, text=refused.text, back="/")
 
 
-def stylesheet() -> str:
-    """The one style of all pages."""
-    return (FOLDER / "static" / "style.css").read_text("utf-8")
+def static(name: str) -> str:
+    """A file that comes with the pages."""
+    return (FOLDER / "static" / name).read_text("utf-8")
 
 
 def _money(row: dict[str, Any]) -> str:
