@@ -13,7 +13,7 @@ from typing import Final
 
 from policies.canonical import content_hash
 from policies.document import Policy, Rule, Verification
-from policies.errors import PolicyFileError
+from policies.errors import PolicyFileError, Problem
 from policies.language.autonomy import AutonomyReader, declared_roles
 from policies.language.breakers import BreakerReader
 from policies.language.conditions import ConditionReader
@@ -76,8 +76,9 @@ def parse_policy(text: str, *, name: str, resolve: Resolve = _no_other_files) ->
 
 
 def _parse(text: str, name: str, resolve: Resolve, depth: int) -> Policy:
-    tree = load_tree(text, name=name, resolve=resolve)
-    reader = Reader()
+    problems: list[Problem] = []
+    tree = load_tree(text, name=name, resolve=resolve, problems=problems)
+    reader = Reader(problems)
     entries = reader.table(tree, "a policy file", KEYS)
     policy = _File(reader, entries, tree, name).policy()
     reader.finish()
@@ -184,6 +185,7 @@ def _with_rulesets(policy: Policy, tree: Table, resolve: Resolve, depth: int) ->
     """The policy with the rules of every ruleset that `resolve` finds. Two rules of one id refuse the file."""
     rules: dict[str, Rule] = {rule.rule_id: rule for rule in policy.rules}
     checks: list[Verification] = []
+    problems: list[Problem] = []
     for check in policy.verification:
         is_open = check.kind == "policy" and not check.resolved and depth < MAX_CHAIN
         text = resolve(f"{check.target}.yaml") if is_open else None
@@ -192,12 +194,10 @@ def _with_rulesets(policy: Policy, tree: Table, resolve: Resolve, depth: int) ->
             continue
         for rule in _parse(text, f"{check.target}.yaml", resolve, depth + 1).rules:
             if rule.rule_id in rules:
-                problem = tree.place.problem(
-                    f"rule {rule.rule_id!r} of ruleset {check.target!r} is also a rule of this file",
-                    value=rule.rule_id,
-                    hint="rename one of them",
-                )
-                raise PolicyFileError((problem,))
+                message = f"rule {rule.rule_id!r} of ruleset {check.target!r} is also a rule of this file"
+                problems.append(tree.place.problem(message, value=rule.rule_id, hint="rename one of them"))
             rules[rule.rule_id] = rule
         checks.append(replace(check, resolved=True))
+    if problems:
+        raise PolicyFileError(tuple(problems))
     return replace(policy, rules=tuple(rules[rule_id] for rule_id in sorted(rules)), verification=tuple(checks))

@@ -13,7 +13,7 @@ def places_of(text: str, *, name: str, resolve: Resolve) -> Mapping[str, Place]:
 
     The text is one that `parse_policy` has read with the same `resolve`; rules of its rulesets are in their own files.
     """
-    return dict(_places(load_tree(text, name=name, resolve=resolve), resolve, depth=0))
+    return dict(_places(load_tree(text, name=name, resolve=resolve, problems=[]), resolve, depth=0))
 
 
 def tier_key(name: str) -> str:
@@ -26,7 +26,9 @@ def _places(tree: Table, resolve: Resolve, depth: int) -> Iterator[tuple[str, Pl
         target = check.get("ruleset")
         inside = resolve(f"{target.text}.yaml") if isinstance(target, Scalar) and depth < MAX_CHAIN else None
         if inside is not None and isinstance(target, Scalar):
-            yield from _places(load_tree(inside, name=f"{target.text}.yaml", resolve=resolve), resolve, depth + 1)
+            yield from _places(
+                load_tree(inside, name=f"{target.text}.yaml", resolve=resolve, problems=[]), resolve, depth + 1
+            )
     risk = tree.get("risk")
     factors = risk.get("factors") if isinstance(risk, Table) else None
     for rule in (*_items(tree.get("never")), *_items(tree.get("rules")), *_items(factors)):

@@ -167,6 +167,9 @@ class AutonomyReader:
         brands = self._any_of(entries.get("brand"), "brand", self._brands)
         if tier is None:
             return []
+        if len(intents) * len(segments) * len(actions) * len(brands) > MAX_CELLS:
+            reader.wrong(node.place, f"the matrix has more than {MAX_CELLS:,} cells", hint="use '*'")
+            return []
         return [
             Cell(
                 None if intent is None else Intent(intent),

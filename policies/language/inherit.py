@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from policies.errors import PolicyFileError
+from policies.errors import PolicyFileError, Problem
 from policies.language.tree import Entry, Node, Place, Scalar, Sequence, Table, read_tree
 
 Resolve = Callable[[str], str | None]
@@ -26,13 +26,13 @@ IDENTITY: Final = (*WRAPPERS, "name")
 """Keys that name a policy."""
 
 
-def load_tree(text: str, *, name: str, resolve: Resolve, chain: tuple[str, ...] = ()) -> Table:
-    """The tree of a file with everything it extends below it, its wrapper removed.
+def load_tree(text: str, *, name: str, resolve: Resolve, problems: list[Problem], chain: tuple[str, ...] = ()) -> Table:
+    """The tree of a file with everything it extends below it, its wrapper removed. `problems` takes up double keys.
 
     Raises:
         PolicyFileError: no YAML mapping, a file it extends is missing or itself wrong, or the chain is a circle.
     """
-    tree = read_tree(text, name=name)
+    tree = read_tree(text, name=name, problems=problems)
     if not isinstance(tree, Table):
         place = Place(name, 1, 1) if tree is None else tree.place
         problem = place.problem("a policy file must be a mapping of keys", hint="begin with `policy: NAME`")
@@ -55,7 +55,8 @@ def load_tree(text: str, *, name: str, resolve: Resolve, chain: tuple[str, ...] 
             f"no policy file {target!r} to extend", value=target, hint="put it beside this file"
         )
         raise PolicyFileError((problem,))
-    return _laid_over(load_tree(base, name=target, resolve=resolve, chain=(*chain, name)), own, skip=("extends",))
+    below = load_tree(base, name=target, resolve=resolve, problems=problems, chain=(*chain, name))
+    return _laid_over(below, own, skip=("extends",))
 
 
 def _unwrapped(tree: Table, name: str) -> Table:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -21,6 +22,8 @@ from policies.money import CURRENCIES, Money
 T = TypeVar("T")
 
 MAX_PROBLEMS: Final = 100
+MAX_WORDS: Final = 1_000
+"""Words of one kind that a file may declare, and among which a nearest one is looked for."""
 MANY: Final = 16
 """More valid names than this are not listed in a message."""
 MAX_SECONDS: Final = 10 * 366 * 86400
@@ -35,15 +38,15 @@ _SECTION = re.compile(r"[a-z0-9][a-z0-9-]{0,63}#[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The closest valid name, or None where none is close."""
-    close = get_close_matches(name[:64].lower(), list(names), n=1, cutoff=0.6)
+    close = get_close_matches(name[:64].lower(), list(islice(names, MAX_WORDS)), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 class Reader:
-    """Reads values and collects problems."""
+    """Reads values and collects problems, beside those that were found before."""
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
 
     def finish(self) -> None:
         """Refuse the file where anything was wrong.
@@ -52,7 +55,8 @@ class Reader:
             PolicyFileError: with every problem, in the order of the file.
         """
         if self.problems:
-            raise PolicyFileError(tuple(sorted(self.problems, key=lambda each: (each.file, each.line, each.column))))
+            found = sorted(self.problems, key=lambda each: (each.file, each.line, each.column))
+            raise PolicyFileError(tuple(found[:MAX_PROBLEMS]))
 
     def wrong(
         self,
@@ -172,7 +176,13 @@ class Reader:
 
     def words(self, node: Node | None, what: str) -> tuple[str, ...]:
         """A list of identifiers."""
-        found = (self.word(item, f"an item of {what}") for item in self.items(node, what))
+        items = self.items(node, what)
+        if node is not None and len(items) > MAX_WORDS:
+            self.wrong(
+                node.place, f"{what} lists more than {MAX_WORDS:,} words", value=str(len(items)), hint="list fewer"
+            )
+            return ()
+        found = (self.word(item, f"an item of {what}") for item in items)
         return tuple(dict.fromkeys(word for word in found if word is not None))
 
     def section(self, node: Node | None, documents: tuple[str, ...]) -> str | None:

@@ -91,18 +91,19 @@ class Table:
 Node = Scalar | Sequence | Table
 
 
-def read_tree(text: str, *, name: str) -> Node | None:
+def read_tree(text: str, *, name: str, problems: list[Problem]) -> Node | None:
     """The node tree of one YAML document, or None for an empty one.
 
     Args:
         text: the file's content.
         name: the file's name in messages.
+        problems: takes up keys that stand twice, of which the first counts, so that the rest is read as well.
 
     Raises:
         PolicyFileError: no YAML, or YAML beyond the bounds that this module's docstring states.
     """
     _check_text(text, name)
-    builder = _Builder(name)
+    builder = _Builder(name, problems)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
@@ -160,9 +161,10 @@ class _Frame:
 class _Builder:
     """Takes the parser's events and keeps the bounds while it builds."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, problems: list[Problem]) -> None:
         self.root: Node | None = None
         self._name = name
+        self._problems = problems
         self._stack: list[_Frame] = []
         self._anchors: dict[str, Node] = {}
         self._aliases = 0
@@ -179,7 +181,7 @@ class _Builder:
             self._open(place, event.anchor, is_table=isinstance(event, yaml.MappingStartEvent))
         elif isinstance(event, yaml.CollectionEndEvent):
             frame = self._stack.pop()
-            self._add(_finish(frame), frame.anchor)
+            self._add(_finish(frame, self._problems), frame.anchor)
         elif isinstance(event, yaml.AliasEvent):
             self._follow(event.anchor, place)
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
@@ -222,13 +224,12 @@ class _Builder:
         raise PolicyFileError((place.problem(message, hint=hint),))
 
 
-def _finish(frame: _Frame) -> Node:
-    """The finished collection. Every duplicate key of a mapping is reported at once."""
+def _finish(frame: _Frame, problems: list[Problem]) -> Node:
+    """The finished collection. Keys that stand in it again are reported and left out."""
     if not frame.is_table:
         return Sequence(frame.place, tuple(frame.children), frame.size)
     entries: list[Entry] = []
     seen: dict[str, Place] = {}
-    problems: list[Problem] = []
     for key, value in zip(frame.children[::2], frame.children[1::2], strict=True):
         assert isinstance(key, Scalar)
         first = seen.setdefault(key.text, key.place)
@@ -240,7 +241,6 @@ def _finish(frame: _Frame) -> Node:
                     hint=f"keep one of it; the first is on line {first.line}",
                 ),
             )
-        entries.append(Entry(key, value))
-    if problems:
-        raise PolicyFileError(tuple(problems[:100]))
+        else:
+            entries.append(Entry(key, value))
     return Table(frame.place, tuple(entries), frame.size)

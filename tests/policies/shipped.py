@@ -20,6 +20,7 @@ def shipped() -> Policy:
     return parse_policy(shipped_text(), name="refunds.yaml", resolve=from_library)
 
 
+@cache
 def article(name: str) -> Policy:
     text = from_library(f"{name}.yaml")
     assert text is not None
@@ -33,9 +34,20 @@ class ShippedCase:
     expected: dict[str, Any]
 
 
-@cache
+def files_with_cases() -> list[str]:
+    """The shipped policies beside which a file of cases lies, by their names."""
+    folders = (library(), library() / "articles")
+    names = [file.name for folder in folders for file in folder.iterdir()]
+    return sorted(name.removesuffix(".cases.yaml") for name in names if name.endswith(".cases.yaml"))
+
+
 def shipped_cases() -> list[ShippedCase]:
-    content = yaml.safe_load((library() / "refunds.cases.yaml").read_text(encoding="utf-8"))
+    return cases_of("refunds")
+
+
+@cache
+def cases_of(policy: str) -> list[ShippedCase]:
+    content = yaml.safe_load(from_library(f"{policy}.cases.yaml") or "")
     cases = []
     for case in content["cases"]:
         situation = content["situations"][case["situation"]] if "situation" in case else {}

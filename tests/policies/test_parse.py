@@ -240,12 +240,42 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order() -> None:
     assert len(found) == 3
 
 
-def test_a_matrix_has_an_end() -> None:
-    segments = ", ".join(f"s{n}" for n in range(100))
+def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
+    found = problems(
+        """
+        title: One
+        title: Two
+        limits: {tenant: [{id: a, id: b, window: 1d, count: soon}]}
+        rulez: []
+        """,
+    )
+    assert [(one.line, one.message) for one in found] == [
+        (3, "key 'title' stands here a second time"),
+        (4, "key 'id' stands here a second time"),
+        (4, "count must be a whole number"),
+        (5, "unknown key 'rulez' in a policy file"),
+    ]
+
+
+def test_every_rule_that_a_ruleset_repeats_is_told() -> None:
+    rules = (
+        "rules: [{id: a, effect: deny, reason: R., when: always}, {id: b, effect: deny, reason: R., when: always}]\n"
+    )
+    found = problems(f"{rules}verification: [{{type: policy, ruleset: more}}]\n", more=f"policy: more\n{rules}")
+    assert [one.value for one in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("count", [100, 60])
+def test_a_matrix_has_an_end(count: int) -> None:
+    """In one line, and in several that are each within the bound."""
+    segments = ", ".join(f"s{n}" for n in range(count))
     intents, actions = ", ".join(Intent), ", ".join(ActionKind)
-    cell = f"{{intent: [{intents}], action: [{actions}], segment: [{segments}], tier: a}}"
-    text = f"segments: [{segments}]\nautonomy: {{tiers: {{a: {{mode: draft}}}}, matrix: [{cell}]}}\n"
-    assert problem(text).message == "the matrix has more than 20,000 cells"
+    cells = [f"{{intent: [{intents}], action: [{actions}], segment: [{segments}], tier: {tier}}}" for tier in "ab"]
+    days = ["", ", valid: {from: 2026-01-01}"]
+    lines = ", ".join(cell[:-1] + day + "}" for cell, day in zip(cells, days, strict=True))
+    tiers = "{a: {mode: draft}, b: {mode: draft}}"
+    text = f"segments: [{segments}]\nautonomy: {{tiers: {tiers}, matrix: [{lines}]}}\n"
+    assert problems(text)[0].message == "the matrix has more than 20,000 cells"
 
 
 def test_without_other_files_nothing_can_be_extended() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
 from random import Random
@@ -13,11 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.analysis.check import examine
+from policies.conditions import All, Condition, Within
+from policies.document import Policy, Rule
 from policies.evaluate import decide
+from policies.explain import bounded_leaves
 from policies.facts import CATALOGUE, Facts, FactType, FactValue
-from policies.tables import RANK
+from policies.tables import RANK, may_hold
 from policies.vocabulary import ActionKind, Intent, Verdict
-from tests.policies.shipped import NOW, ShippedCase, base_facts, shipped, shipped_cases
+from tests.policies.shipped import (
+    NOW,
+    ShippedCase,
+    article,
+    base_facts,
+    cases_of,
+    files_with_cases,
+    shipped,
+    shipped_cases,
+)
 
 T = TypeVar("T")
 
@@ -25,9 +38,12 @@ POLICY = shipped()
 SEVERITY = {Verdict.ALLOW: 0, Verdict.NEEDS_APPROVAL: 1, Verdict.DENY: 2}
 
 
-@pytest.mark.parametrize("case", shipped_cases(), ids=lambda case: case.name.replace(" ", "-"))
-def test_case_is_decided_as_its_file_says(case: ShippedCase) -> None:
-    decision = decide(POLICY, Facts(case.facts), now=NOW)
+@pytest.mark.parametrize(
+    ("policy", "case"),
+    [pytest.param(name, case, id=f"{name}-{case.name}") for name in files_with_cases() for case in cases_of(name)],
+)
+def test_case_is_decided_as_its_file_says(policy: str, case: ShippedCase) -> None:
+    decision = decide(article(policy), Facts(case.facts), now=NOW)
     seen = {
         "verdict": decision.verdict.value,
         "mode": decision.mode.value,
@@ -37,13 +53,55 @@ def test_case_is_decided_as_its_file_says(case: ShippedCase) -> None:
         "hold_s": decision.hold_s,
         "cause": decision.cause,
         "four_eyes": decision.four_eyes,
+        "risk_score": decision.risk_score,
     }
     assert {key: seen[key] for key in case.expected} == case.expected
 
 
-def test_every_rule_decides_a_case() -> None:
-    decided = {case.expected["rule"] for case in shipped_cases()}
-    assert {rule.rule_id for rule in POLICY.rules} - decided == set()
+@pytest.mark.parametrize("name", files_with_cases())
+def test_every_rule_decides_a_case(name: str) -> None:
+    decided = {case.expected.get("rule") for case in cases_of(name)}
+    assert {rule.rule_id for rule in own_rules(article(name))} - decided == set()
+
+
+def own_rules(policy: Policy) -> list[Rule]:
+    """The rules that no ruleset brings: those are tried by the ruleset's own cases."""
+    rulesets = [article(check.target) for check in policy.verification if check.kind == "policy"]
+    brought = {rule.rule_id for ruleset in rulesets for rule in ruleset.rules}
+    return [rule for rule in policy.rules if rule.rule_id not in brought]
+
+
+def bounds_of(policy: Policy) -> Iterator[tuple[str, Condition, str, str | None, int]]:
+    """Each threshold of rules, risk factors and tiers: whose it is, where it holds, fact, currency, bound."""
+    parts = [(rule.rule_id, rule.condition) for rule in own_rules(policy)]
+    parts += [(factor.factor_id, factor.condition) for factor in policy.risk.factors]
+    for name, condition in parts:
+        for leaf in bounded_leaves(condition):
+            intervals = {None: leaf.interval} if isinstance(leaf, Within) else dict(leaf.intervals)
+            for currency, interval in intervals.items():
+                for bound in {interval.low, interval.high}:
+                    if bound is not None:
+                        yield name, condition, leaf.fact.name, currency, bound
+    for tier in policy.autonomy.tiers:
+        for currency, bound in (tier.at_most or {}).items():
+            yield tier.name, All(()), "action.amount_minor", currency, bound
+
+
+@pytest.mark.parametrize("name", files_with_cases())
+def test_every_bound_is_tried_one_below_on_it_and_one_above(name: str) -> None:
+    untried: dict[tuple[str, str, str | None], set[int]] = {}
+    for part, condition, fact, currency, bound in bounds_of(article(name)):
+        tried = {case.facts.get(fact) for case in cases_of(name) if speaks_about(condition, currency, case)}
+        # No count is below zero.
+        wanted = {number for number in (bound - 1, bound, bound + 1) if number >= 0 or CATALOGUE[fact].unit != "count"}
+        if wanted - tried:
+            untried[(part, fact, currency)] = wanted - tried
+    assert untried == {}
+
+
+def speaks_about(condition: Condition, currency: str | None, case: ShippedCase) -> bool:
+    known = {key: case.facts[key] for key in ("action.kind", "request.intent") if case.facts.get(key) is not None}
+    return may_hold(condition, Facts(known)) and currency in {None, case.facts.get("action.currency")}
 
 
 def test_every_section_that_is_cited_exists_in_the_shops_documents() -> None:

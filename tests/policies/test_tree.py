@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -10,18 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.errors import PolicyFileError, Problem
-from policies.language.tree import MAX_BYTES, Scalar, Sequence, Table, read_tree
+from policies.language.tree import MAX_BYTES, Node, Scalar, Sequence, Table, read_tree
 from policies.parse import parse_policy
+
+
+def tree_of(text: str) -> Node | None:
+    problems: list[Problem] = []
+    tree = read_tree(text, name="t.yaml", problems=problems)
+    if problems:
+        raise PolicyFileError(tuple(problems))
+    return tree
 
 
 def refused(text: str) -> Problem:
     with pytest.raises(PolicyFileError) as caught:
-        read_tree(text, name="t.yaml")
+        tree_of(text)
     return caught.value.problems[0]
 
 
 def test_every_node_knows_its_place_and_its_own_spelling() -> None:
-    tree = read_tree('a: 24.90\nb: ["24.90", no]\n', name="t.yaml")
+    tree = tree_of('a: 24.90\nb: ["24.90", no]\n')
     assert isinstance(tree, Table)
     amount, words = tree.get("a"), tree.get("b")
     assert isinstance(amount, Scalar)
@@ -35,11 +44,11 @@ def test_every_node_knows_its_place_and_its_own_spelling() -> None:
 
 
 def test_an_empty_file_has_no_tree() -> None:
-    assert read_tree("# nothing\n", name="t.yaml") is None
+    assert tree_of("# nothing\n") is None
 
 
 def test_an_alias_repeats_its_anchor() -> None:
-    tree = read_tree("a: &x {k: 1}\nb: *x\n", name="t.yaml")
+    tree = tree_of("a: &x {k: 1}\nb: *x\n")
     assert isinstance(tree, Table)
     assert tree.get("a") is tree.get("b")
 
@@ -84,6 +93,52 @@ def test_a_wide_bomb_is_refused_by_its_size() -> None:
 @pytest.mark.parametrize("text", ["x" * (MAX_BYTES + 1), "é" * (MAX_BYTES // 2 + 1)])
 def test_a_large_file_is_refused(text: str) -> None:
     assert "more than 1,000,000 bytes" in refused(text).message
+
+
+def wide(words: int, key: str) -> str:
+    return f"{key}: [" + ", ".join(f"w{number}" for number in range(words)) + "]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (wide(40_000, "segments") + wide(40_000, "brands"), "segments lists more than 1,000 words"),
+        ("".join(f"segmnt{number}: x\n" for number in range(49_000)), "unknown key 'segmnt0' in a policy file"),
+        ("rules: [" + "{when: {charg: 1}}, " * 12_000 + "]\n", "a rule has no 'id'"),
+        ("a: 1\n" * 49_000, "key 'a' stands here a second time"),
+        ("when: " + "x" * 990_000, "unknown key 'when'"),
+        ("tools: {allow: [" + "a_over_" * 140_000 + "]}", "unknown tool 'a_over_"),
+    ],
+    ids=["words", "keys", "rules", "doubles", "a long word", "a long tool"],
+)
+def test_a_large_file_is_refused_in_bounded_time(text: str, message: str) -> None:
+    started = time.process_time()
+    with pytest.raises(PolicyFileError) as caught:
+        parse_policy(f"policy: large\n{text}", name="large.yaml")
+    assert time.process_time() - started < 5
+    assert any(problem.message.startswith(message) for problem in caught.value.problems)
+    assert len(caught.value.problems) <= 100
+
+
+def test_a_line_that_stands_for_millions_of_cells_takes_no_memory_for_them() -> None:
+    words = ", ".join(f"w{number}" for number in range(900))
+    cells = f"{{segment: [{words}], brand: [{words}], tier: t}}"
+    text = f"segments: [{words}]\nbrands: [{words}]\nautonomy: {{tiers: {{t: {{mode: auto}}}}, matrix: [{cells}]}}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(PolicyFileError, match="the matrix has more than 20,000 cells"):
+            parse_policy(f"policy: large\n{text}\n", name="large.yaml")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 20_000_000
+
+
+def test_ten_megabytes_are_refused_without_being_read() -> None:
+    text = "a: [" + "x, " * 3_400_000
+    started = time.process_time()
+    assert "more than 1,000,000 bytes" in refused(text).message
+    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize("text", ["[" * 900_000, "- " * 400_000, "a: " * 300_000, "&a " * 300_000, "? " * 400_000])

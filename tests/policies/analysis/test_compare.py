@@ -92,8 +92,8 @@ def test_a_change_goes_one_way_or_both(old: str, new: str, way: str) -> None:
     ("more", "way"),
     [
         ("budgets: {tool_calls: 9}", "tightens"),
-        ("privacy: {never_read: [ssn]}", "tightens"),
-        ("privacy: {forbidden_providers: [acme]}", "tightens"),
+        ("privacy: {never_read: [ticket.tags]}", "tightens"),
+        ("privacy: {forbidden_providers: [claude]}", "tightens"),
         ("domains: {links: [help.example.com]}", "loosens"),
         ("canary: {share_percent: 10}", "tightens"),
         ("approvals: {expire_after: 24h}", "tightens"),
