@@ -31,12 +31,37 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """A bound and where the case stands to it, for programs; `RuleMatch.margin` says the same in words.
+
+    `side` is `at_most` or `at_least`; `value` and `bound` are in `unit`, for money minor units of `currency`.
+    """
+
+    fact: str
+    value: int
+    side: str
+    bound: int
+    unit: str
+    currency: str | None = None
+
+    @property
+    def gap(self) -> int:
+        """How far the value is above the bound; negative below it."""
+        return self.value - self.bound
+
+    def form(self) -> dict[str, str | int | None]:
+        """The threshold as JSON values."""
+        return {name: getattr(self, name) for name in (*self.__slots__, "gap")}
+
+
+@dataclass(frozen=True, slots=True)
 class RuleMatch:
     """A rule that had a say: its id, the section it encodes, its effect and the reason in plain language.
 
     `certain` is false where a fact it asks about is unknown, so that it could not be ruled out; its effect then is
-    NEEDS_APPROVAL, whatever the rule would do. `margin` says by how much the nearest threshold was met. `cause` is the
-    taxonomy's word for a hand-off that this rule leads to, where its author named one.
+    NEEDS_APPROVAL, whatever the rule would do. `margin` says by how much the nearest threshold was met or missed, and
+    `threshold` the same as data. `cause` is the taxonomy's word for a hand-off that this rule leads to, where its
+    author named one.
     """
 
     rule: str
@@ -46,6 +71,7 @@ class RuleMatch:
     certain: bool = True
     margin: str | None = None
     cause: Reason | None = None
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, slots=True)

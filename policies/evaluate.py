@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 
 from policies.conditions import Values
-from policies.decision import Decision, RuleMatch
+from policies.decision import Decision, RuleMatch, Threshold
 from policies.document import Policy, Rule
 from policies.errors import DecisionError, MoneyError
 from policies.explain import margin, unknown_facts
@@ -122,7 +122,16 @@ def _match(ready: ReadyRule, values: Values, *, certain: bool) -> RuleMatch:
         gap = margin(ready.bounded, values) if ready.bounded else None
         if gap is None:
             return ready.match
-        return RuleMatch(rule.rule_id, rule.section, rule.effect, rule.reason, margin=gap, cause=rule.cause)
+        words, threshold = gap
+        return RuleMatch(
+            rule.rule_id,
+            rule.section,
+            rule.effect,
+            rule.reason,
+            margin=words,
+            cause=rule.cause,
+            threshold=threshold,
+        )
     unknown = ", ".join(unknown_facts(rule.condition, values))
     return RuleMatch(
         rule.rule_id,
@@ -176,6 +185,7 @@ def _risk_match(policy: Policy, score: int) -> Iterator[RuleMatch]:
             f"the risk score is {score}, a person decides from {bar} on",
             margin=f"{score - bar} points above the bar of {bar}",
             cause=Reason.SUSPECTED_ABUSE,
+            threshold=Threshold("risk_score", score, "at_least", bar, "points"),
         )
 
 

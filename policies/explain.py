@@ -18,6 +18,7 @@ from policies.conditions import (
     compile_test,
     leaves,
 )
+from policies.decision import Threshold
 from policies.facts import FactValue
 from policies.money import Money
 
@@ -42,8 +43,8 @@ def bounded_leaves(condition: Condition) -> tuple[Bounded, ...]:
     return tuple(leaf for leaf in leaves(condition) if isinstance(leaf, _BOUNDED))
 
 
-def margin(bounded: tuple[Bounded, ...], values: Values) -> str | None:
-    """The tightest threshold and how far the case is from it, or None where no threshold says anything about the case.
+def margin(bounded: tuple[Bounded, ...], values: Values) -> tuple[str, Threshold] | None:
+    """How far the case is from the tightest threshold, in words and as data; None where none speaks about the case.
 
     Tightest is the smallest distance relative to the bound, so that a day and a cent can be compared.
     """
@@ -63,17 +64,19 @@ def margin(bounded: tuple[Bounded, ...], values: Values) -> str | None:
     if tightest is None:
         return None
     _, leaf, bound, is_high = tightest
-    return _margin_text(leaf, bound, values, is_high=is_high)
-
-
-def _margin_text(leaf: Bounded, bound: int, values: Values, *, is_high: bool) -> str:
     number = values[leaf.fact.name]
     assert isinstance(number, int)
     currency = str(values[leaf.currency_fact]) if isinstance(leaf, MoneyWithin) else None
-    gap = number - bound
+    side = "at_most" if is_high else "at_least"
+    threshold = Threshold(label(leaf.fact.name), number, side, bound, leaf.fact.unit, currency)
+    return _margin_text(leaf, threshold), threshold
+
+
+def _margin_text(leaf: Bounded, threshold: Threshold) -> str:
+    gap, currency = threshold.gap, threshold.currency
     where = f"{_number(leaf, abs(gap), currency)} {'above' if gap > 0 else 'below'} it" if gap else "exactly on it"
-    name, word = label(leaf.fact.name), "at most" if is_high else "at least"
-    return f"{name} is {_number(leaf, number, currency)}, the bound is {word} {_number(leaf, bound, currency)}: {where}"
+    value, bound = _number(leaf, threshold.value, currency), _number(leaf, threshold.bound, currency)
+    return f"{threshold.fact} is {value}, the bound is {threshold.side.replace('_', ' ')} {bound}: {where}"
 
 
 def _number(leaf: Bounded, number: int, currency: str | None) -> str:

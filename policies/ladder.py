@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from policies.conditions import Values
-from policies.decision import RuleMatch
+from policies.decision import RuleMatch, Threshold
 from policies.document import Amounts, Policy, Tier
 from policies.explain import amount_text
+from policies.facts import FactValue
 from policies.locked import HUMAN_ONLY, MOVES_MONEY
 from policies.tables import DRAFT, MODES, RANK, Case, Tables
 from policies.vocabulary import Mode, Reason, Verdict
@@ -97,18 +98,26 @@ def _why_lower(ceiling: Tier, values: Values, day: date, *, moves_money: bool) -
         reason,
         certain=seen is not None,
         cause=Reason.LOW_CONFIDENCE,
+        threshold=_confidence(seen, ceiling.min_confidence_percent),
     )
+
+
+def _confidence(seen: FactValue | None, bar: int) -> Threshold | None:
+    if not isinstance(seen, int):
+        return None
+    return Threshold("request.confidence_percent", seen, "at_least", bar, "percent")
 
 
 def _above_amount(ceiling: Tier, amounts: Amounts, values: Values) -> RuleMatch:
     amount, currency = values.get("action.amount_minor"), _word(values, "action.currency")
-    rule, margin, certain = f"autonomy.{ceiling.name}", None, False
+    rule, margin, threshold = f"autonomy.{ceiling.name}", None, None
     if not isinstance(amount, int) or currency is None:
         reason = f"the amount is unknown, so tier {ceiling.name!r} cannot cover it"
     elif currency not in amounts:
         reason = f"tier {ceiling.name!r} states no amount in {currency}"
     else:
-        bound, certain = amounts[currency], True
+        bound = amounts[currency]
+        threshold = Threshold("action.amount", amount, "at_most", bound, "minor", currency)
         reason = (
             f"{amount_text(amount, currency)} is more than the {amount_text(bound, currency)} of tier {ceiling.name!r}"
         )
@@ -118,9 +127,10 @@ def _above_amount(ceiling: Tier, amounts: Amounts, values: Values) -> RuleMatch:
         ceiling.section,
         Verdict.NEEDS_APPROVAL,
         reason,
-        certain=certain,
+        certain=threshold is not None,
         margin=margin,
         cause=Reason.NEEDS_APPROVAL,
+        threshold=threshold,
     )
 
 

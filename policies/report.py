@@ -53,6 +53,7 @@ def _match_form(match: RuleMatch) -> dict[str, Plain]:
         "reason": match.reason,
         "certain": match.certain,
         "margin": match.margin,
+        "threshold": None if match.threshold is None else {**match.threshold.form()},
         "cause": None if match.cause is None else match.cause.value,
     }
 

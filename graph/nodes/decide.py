@@ -99,7 +99,13 @@ def _logged(one: Decided) -> dict[str, object]:
         "approvers": list(decision.approvers),
         "risk_score": decision.risk_score,
         "rules": [
-            {"rule": match.rule, "effect": match.effect.value, "section": match.section, "certain": match.certain}
+            {
+                "rule": match.rule,
+                "effect": match.effect.value,
+                "section": match.section,
+                "certain": match.certain,
+                **({} if match.threshold is None else {"threshold": match.threshold.form()}),
+            }
             for match in decision.reasons
         ],
     }

@@ -58,6 +58,15 @@ def test_decide_prints_what_a_program_relies_on(tmp_path: Path) -> None:
         "approvers": ["cs_lead"],
     }
     assert form["reasons"][0]["margin"] == "0.01 USD above the bound of 50.00 USD"
+    assert form["reasons"][0]["threshold"] == {
+        "fact": "action.amount",
+        "value": 5001,
+        "side": "at_most",
+        "bound": 5000,
+        "unit": "minor",
+        "currency": "usd",
+        "gap": 1,
+    }
     assert form["acts_alone"] is False
 
 

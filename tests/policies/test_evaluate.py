@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from policies.conditions import admits, settled
-from policies.decision import Decision
+from policies.decision import Decision, Threshold
 from policies.document import Policy
 from policies.evaluate import decide
 from policies.facts import Facts
@@ -288,6 +288,18 @@ def test_the_most_specific_cell_and_the_bounds_of_its_tier_give_the_mode(
     assert asked(parsed(MATRIX), **changes).mode is mode
 
 
+def test_too_little_confidence_is_told_as_data_where_it_is_known() -> None:
+    text = "autonomy: {tiers: {auto: {mode: auto, min_confidence_percent: 80}}, matrix: [{tier: auto}]}\n"
+    policy = parsed(text + rule("always"))
+    low = asked(policy, request__confidence_percent=79).reasons[0]
+    assert (low.rule, low.threshold) == (
+        "autonomy.auto.confidence",
+        Threshold("request.confidence_percent", 79, "at_least", 80, "percent"),
+    )
+    unknown = asked(policy, request__confidence_percent=None).reasons[0]
+    assert (unknown.rule, unknown.threshold) == ("autonomy.auto.confidence", None)
+
+
 def test_without_a_lower_tier_a_refund_above_the_bound_is_a_draft() -> None:
     policy = parsed(
         "autonomy: {default: shadow, tiers: {auto: {mode: auto, at_most: {usd: 5}}}, matrix: [{tier: auto}]}\n"
@@ -459,4 +471,6 @@ risk:
         35,
         "5 points above the bar of 30",
     )
+    scored = next(match for match in decision.reasons if match.rule == "risk.score")
+    assert scored.threshold == Threshold("risk_score", 35, "at_least", 30, "points")
     assert asked(policy, claim__delivered=True, claim__duplicate=True).risk_score == 30
