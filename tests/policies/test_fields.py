@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from policies.document import Domains
@@ -66,3 +69,10 @@ def test_without_a_list_no_link_is_permitted_and_every_requester_gets_an_answer(
 )
 def test_lists_of_tools_open_a_system_to_reading_or_close_it(tools: str, tool: Tool, refusal: str | None) -> None:
     assert parsed(tools).tools.refusal_to_read(tool) == refusal
+
+
+def test_the_page_about_policies_lists_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
+    for kept in Kept:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{kept}` |")]
+        assert re.findall(r"`([a-z_.]+)`", row)[1:] == list(names_kept_from(kept))
