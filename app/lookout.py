@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from connectors.errors import AccessDenied, ConnectorError
 from graph.breakers.watch import look
 from graph.intake.sweep import sweep
+from graph.lifecycle.canary import watch_canary
 from graph.lifecycle.desk import CLOCKWORK, Desk
 from graph.lifecycle.publishing import Act
 from graph.queue import enqueue_effects, enqueue_stripe, enqueue_tickets
@@ -129,6 +130,9 @@ async def _watch(runtime: Runtime, tenant_id: str, now: datetime) -> None:
 
 
 async def _keep_time(runtime: Runtime, tenant_id: str, now: datetime) -> None:
+    worse = await watch_canary(lambda: runtime.sessions(tenant_id), tenant_id, now=now, new_id=runtime.new_id)
+    if worse is not None:
+        log.error("the canary of %s is taken back: it had more %s than the other arm", tenant_id, worse)
     desk = Desk(lambda: runtime.sessions(tenant_id), tenant_id)
     for entry in await desk.keep_time(Act(CLOCKWORK, now, "its time has come", runtime.new_id)):
         log.info("policy change %s is %s%s", entry.schedule_id, entry.state, f": {entry.note}" if entry.note else "")

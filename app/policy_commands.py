@@ -119,6 +119,19 @@ def approve_command(
     _fail_where_refused(answer)
 
 
+@app.command("canary")
+def canary_command(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """Show how the tickets of the canary fare beside the others."""
+    from app import policy_words as words
+
+    commanding = commanding_of(ctx)
+    seen = commanding.run(_desk(commanding).canary())
+    if as_json:
+        say_json(words.canary_form(seen))
+    else:
+        say(words.canary_lines(seen))
+
+
 @app.command("promote")
 def promote_command(ctx: typer.Context, *, why: Why = "", as_json: Json = False) -> None:
     """Let the canary decide every ticket."""

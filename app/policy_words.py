@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from graph.lifecycle.canary import Arm, Figures
 from graph.lifecycle.desk import Compared
 from graph.lifecycle.models import PolicySchedule
 from graph.lifecycle.publishing import Answer, Done, Refused
@@ -129,4 +130,27 @@ def entry_line(entry: PolicySchedule) -> str:
     return (
         f"{entry.schedule_id}  {entry.state:9}  {entry.policy_hash[:SHOWN_HASH]}  from "
         f"{entry.starts_at:%Y-%m-%d %H:%M UTC}{until}, by {entry.made_by}{note}"
+    )
+
+
+def canary_form(seen: Figures | None) -> dict[str, object]:
+    """Both arms of a canary, for a program."""
+    if seen is None:
+        return {"running": False}
+    told: dict[str, object] = {"running": True, "policy_hash": seen.policy_hash, "share_percent": seen.share}
+    return told | {"canary": seen.canary.form(), "stable": seen.stable.form(), "worse": seen.worse()}
+
+
+def canary_lines(seen: Figures | None) -> list[str]:
+    """Both arms of a canary, for a person."""
+    if seen is None:
+        return ["no canary runs; `countersign policy publish FILE --canary 10` starts one"]
+    head = f"{seen.policy_hash[:SHOWN_HASH]} decides {seen.share} % of the tickets"
+    return [head, _arm_line("canary", seen.canary), _arm_line("others", seen.stable)]
+
+
+def _arm_line(name: str, arm: Arm) -> str:
+    return (
+        f"{name}: {arm.runs} ended runs, {arm.errors} with errors, {arm.violations} with violations, "
+        f"{arm.overrides} overridden by people"
     )

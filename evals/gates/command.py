@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from evals.gates.analysis import prove
 from evals.gates.cases import CaseFileError, read_cases, try_cases
 from evals.gates.verdict import GateVerdict
 from graph.lifecycle.gates import record
@@ -83,7 +84,7 @@ def gate_command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Try a policy against its cases, and write down whether it passed."""
+    """Try a policy against its cases, prove what must always hold, and write down whether it passed."""
     runtime: CommandRuntime = ctx.obj
     try:
         read, verdicts, recorded = runtime.run(_gate(runtime, policy, cases))
@@ -114,7 +115,7 @@ async def _gate(runtime: CommandRuntime, name: str, cases: str | None) -> tuple[
     read = _policy(name, stored)
     text, file_name = _case_text(name, cases)
     file = read_cases(text, name=file_name)
-    verdicts = [try_cases(read, file, now=runtime.now())]
+    verdicts = [try_cases(read, file, now=runtime.now()), prove(read)]
     if read.content_hash not in stored:
         return read, verdicts, False
     act = Act(runtime.actor, runtime.now(), "gate", runtime.new_id)

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.lifecycle import publishing, timetable
+from graph.lifecycle.canary import Figures, figures, stop_held
 from graph.lifecycle.change import Change, change_between
 from graph.lifecycle.models import PolicySchedule, ScheduleState
 from graph.lifecycle.publishing import Act, Answer, Done, Refused
@@ -113,6 +114,11 @@ class Desk:
                 await timetable.mark_end(session, self.tenant_id, answer.policy_hash, answer.before, times, act)
             return answer
 
+    async def canary(self) -> Figures | None:
+        """How both arms of the canary stand; None where none runs."""
+        async with self.sessions() as session:
+            return await figures(session, self.tenant_id)
+
     async def promote(self, act: Act) -> Answer:
         """Let the canary decide every ticket."""
         async with self.sessions() as session:
@@ -123,7 +129,10 @@ class Desk:
         async with self.sessions() as session:
             now_decides = await deciding(session, self.tenant_id)
             if now_decides.canary is not None and policy_hash is None:
-                return await publishing.end_canary(session, self.tenant_id, act)
+                ended = await publishing.end_canary(session, self.tenant_id, act)
+        if now_decides.canary is not None and policy_hash is None:
+            await stop_held(self.sessions, self.tenant_id, now_decides.canary, now=act.now, new_id=act.new_id)
+            return ended
         target = policy_hash or await self._earlier()
         if target is None or now_decides.published is None:
             return Refused("no earlier version to go back to; `countersign policy versions` lists what there is")
@@ -131,7 +140,11 @@ class Desk:
             return Done(target, target, changed=False)
         change = await self._change(now_decides.published, target)
         async with self.sessions() as session:
-            return await publishing.return_to(session, self.tenant_id, target, now_decides.published, change, act)
+            answer = await publishing.return_to(session, self.tenant_id, target, now_decides.published, change, act)
+        if isinstance(answer, Done):
+            taken_back = now_decides.published
+            await stop_held(self.sessions, self.tenant_id, taken_back, now=act.now, new_id=act.new_id)
+        return answer
 
     async def entries(self) -> list[PolicySchedule]:
         """What was ever put on the calendar, the earliest first."""

@@ -18,7 +18,7 @@ from graph.lifecycle.change import Change
 from graph.lifecycle.models import GateResult, PolicyApproval
 from graph.rulebook import PolicyVersion
 
-REQUIRED_GATES: Final = ("cases",)
+REQUIRED_GATES: Final = ("cases", "analysis")
 """Gates that must have passed. A further one, such as a look at the history, only has to not have failed."""
 
 SHOWN_HASH: Final = 12

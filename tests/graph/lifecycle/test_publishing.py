@@ -36,14 +36,14 @@ async def test_loosening_alone_publishes_nothing_and_names_all_that_is_missing(o
     answer = await office.wishes(HIGH)
     assert isinstance(first, Done)
     assert isinstance(answer, Refused)
-    assert [one.what for one in answer.lacking] == ["cases", "second_person"]
+    assert [one.what for one in answer.lacking] == ["cases", "analysis", "second_person"]
     assert "countersign policy approve" in answer.lacking[-1].words
     assert (await office.deciding()).published == first.policy_hash
 
 
 @pytest.mark.parametrize(
     ("approver", "gated", "missing"),
-    [("bob", False, ["cases"]), (None, True, ["second_person"]), ("ada", True, ["second_person"])],
+    [("bob", False, ["cases", "analysis"]), (None, True, ["second_person"]), ("ada", True, ["second_person"])],
     ids=["no-gate", "no-second-person", "the-author-again"],
 )
 async def test_loosening_needs_both_the_gates_and_another_person(
@@ -78,7 +78,7 @@ async def test_a_gate_that_failed_last_does_not_count_however_often_it_passed(of
     await office.desk.approve(compared, office.act("bob"))
     answer = await office.desk.publish(compared, Wish(), office.act())
     assert isinstance(answer, Refused)
-    assert [one.what for one in answer.lacking] == ["cases"]
+    assert [one.what for one in answer.lacking] == ["cases", "analysis"]
 
 
 async def test_a_yes_counts_for_one_change_and_for_no_other_base(office: Office) -> None:

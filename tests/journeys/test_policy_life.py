@@ -1,0 +1,135 @@
+"""Versions, canaries, switches and breakers at real tickets: what decides, what is stopped, what is taken back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app.ambient import new_id
+from connectors.sandbox.faults import FaultKind
+from graph.breakers.tally import Happened, count
+from graph.breakers.watch import Seen, look
+from graph.lifecycle.canary import watch_canary
+from graph.lifecycle.desk import Desk, Wish
+from graph.lifecycle.gates import record
+from graph.lifecycle.publishing import Act, Done
+from graph.lifecycle.requirements import REQUIRED_GATES
+from graph.rulebook import deciding, load_policy, place_of
+from graph.runs.models import Run
+from policies.breakers import Measure
+from policies.shelf import shipped_text
+from tests.journeys.shop import Shop, charged_twice
+
+pytestmark = pytest.mark.journey
+
+
+def act(shop: Shop, actor: str) -> Act:
+    return Act(actor, shop.clock.now(), "an exercise", new_id)
+
+
+async def publishes(shop: Shop, text: str, **wish: object) -> str:
+    """A version with all that it needs."""
+    desk = Desk(lambda: shop.database.tenant(shop.tenant), shop.tenant)
+    compared = await desk.compared(await desk.draft(text, act(shop, "ada")))
+    for gate in REQUIRED_GATES:
+        async with shop.database.tenant(shop.tenant) as session:
+            await record(session, shop.tenant, compared.version.policy_hash, gate, {}, act(shop, "ci"), passed=True)
+    await desk.approve(compared, act(shop, "bob"))
+    answer = await desk.publish(compared, Wish(**wish), act(shop, "ada"))  # type: ignore[arg-type]
+    assert isinstance(answer, Done)
+    return answer.policy_hash
+
+
+async def looks(shop: Shop) -> Seen:
+    """What the look-out does every second."""
+    async with shop.database.tenant(shop.tenant) as session:
+        published = (await deciding(session, shop.tenant)).published
+        policy = await load_policy(session, shop.tenant, published or "")
+    return await look(shop.database.tenant, shop.tenant, policy.breakers, now=shop.clock.now(), new_id=new_id)
+
+
+async def test_a_switch_stops_what_is_held_at_once_and_not_at_the_end_of_its_hold(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.switch_off("stripe.refund")
+    assert len((await looks(shop)).stopped) == 1
+    await shop.work()
+    assert await shop.outcome(ticket) == ("handed_off", "kill_switch")
+    assert shop.refunds() == []
+    await shop.balanced()
+
+
+async def test_a_breaker_stops_a_running_refund_within_a_second_and_the_next_ticket_is_only_drafted(shop: Shop) -> None:
+    held = await shop.arrives(charged_twice())
+    async with shop.database.tenant(shop.tenant) as session:
+        injections = [Happened(Measure.INJECTIONS, is_bad=True)] * 10
+        await count(session, shop.tenant, injections, now=shop.clock.now())
+    started = time.perf_counter()
+    seen = await looks(shop)
+    took_s = time.perf_counter() - started
+    assert (seen.tripped, len(seen.stopped)) == (("injections",), 1)
+    assert took_s < 1.0
+    await shop.work()
+    assert await shop.outcome(held) == ("handed_off", "breaker_tripped")
+    following = await shop.arrives(charged_twice(customer={"email": "b@customers.example", "name": "Bo"}))
+    assert await shop.outcome(following) == ("handed_off", "breaker_tripped")
+    assert shop.said(following, public=True) == []
+    assert len(shop.said(following, public=False)) == 1
+    assert shop.refunds() == []
+
+
+async def test_the_refund_that_would_pass_a_breakers_amount_trips_it_and_waits_for_people(shop: Shop) -> None:
+    bound = "{usd: 450, eur: 414"
+    assert bound in shipped_text()
+    await publishes(shop, shipped_text().replace(bound, "{usd: 40, eur: 414"))
+    first = await shop.arrives(charged_twice())
+    second = await shop.arrives(charged_twice(customer={"email": "b@customers.example", "name": "Bo"}))
+    assert await shop.outcome(second) == ("handed_off", "breaker_tripped")
+    assert [row["breaker_id"] for row in await shop.rows("SELECT breaker_id FROM breaker WHERE is_tripped")] == [
+        "refunds-per-hour"
+    ]
+    await shop.passes(minutes=11)
+    # What was held when it tripped is only drafted, too.
+    assert await shop.outcome(first) == ("handed_off", "breaker_tripped")
+    assert shop.refunds() == []
+    await shop.balanced()
+
+
+async def test_a_canary_whose_refunds_fail_is_taken_back_with_its_figures(shop: Shop) -> None:
+    looser = shipped_text().replace("at_most: {usd: 50, eur: 46", "at_most: {usd: 60, eur: 46")
+    async with shop.database.tenant(shop.tenant) as session:
+        stable = (await deciding(session, shop.tenant)).published
+    canary = await publishes(shop, looser, share=99)
+    ended = [(stable, 60), (canary, 15)]
+    async with shop.database.tenant(shop.tenant) as session:
+        session.add_all(
+            Run(
+                tenant_id=shop.tenant,
+                run_id=new_id("run"),
+                ticket_id=new_id("past"),
+                state="ended",
+                outcome="resolved",
+                policy_hash=version,
+                started_at=shop.clock.now(),
+                updated_at=shop.clock.now(),
+            )
+            for version, runs in ended
+            for _ in range(runs)
+        )
+    for number in range(5):
+        ana = {"email": f"ana{number}@customers.example", "name": "Ana Ruiz"}
+        ticket = await shop.arrives(charged_twice(customer=ana))
+        assert place_of(shop.tenant, ticket) < 9_900
+        run = await shop.run(ticket)
+        assert (run["policy_hash"], run["arm"]) == (canary, "canary")
+        shop.goes_wrong("stripe.refunds.create", FaultKind.FORBIDDEN, times=1)
+        await shop.passes(minutes=11)
+        assert await shop.outcome(ticket) == ("handed_off", "tool_error")
+    worse = await watch_canary(
+        lambda: shop.database.tenant(shop.tenant), shop.tenant, now=shop.clock.now(), new_id=new_id
+    )
+    assert worse == "errors"
+    (event,) = await shop.rows("SELECT body FROM audit_event WHERE kind = 'policy.rolled_back'")
+    assert event["body"]["trigger"]["canary"]["errors"] == 5
+    after = await shop.arrives(charged_twice(customer={"email": "b@customers.example", "name": "Bo"}))
+    assert ((await shop.run(after))["policy_hash"], (await shop.run(after))["arm"]) == (stable, "stable")
