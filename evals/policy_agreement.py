@@ -17,6 +17,7 @@ from random import Random
 from typing import Final, Protocol
 
 from evals.policies_at_random import Drawer, RandomCase, random_policy
+from evals.policy_columns import column_answers
 from policies.analysis.answers import answers_of
 from policies.analysis.space import Space
 from policies.decision import Decision
@@ -57,6 +58,16 @@ class Enumerator:
         return {name: getattr(found, name) for name in _PARTS}
 
 
+class Columns:
+    """The what-if: all cases at once, as columns."""
+
+    name = "columns"
+
+    def answers(self, policy: Policy, cases: Sequence[RandomCase]) -> Sequence[Said]:
+        """What the columns answer."""
+        return column_answers(policy, [(case.facts.by_name, case.now) for case in cases])
+
+
 _PARTS: Final = ("verdict", "mode", "approvers", "four_eyes", "hold_s", "limits")
 
 
@@ -66,7 +77,7 @@ def _z3() -> Leg:
     return Z3()
 
 
-LEGS: Final[Mapping[str, Callable[[], Leg]]] = {"enumerator": Enumerator}
+LEGS: Final[Mapping[str, Callable[[], Leg]]] = {"enumerator": Enumerator, "columns": Columns}
 SLOW_LEGS: Final[Mapping[str, Callable[[], Leg]]] = {"z3": _z3}
 """Legs that answer some hundred cases a second; they are asked only where they are named."""
 

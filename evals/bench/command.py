@@ -16,6 +16,7 @@ from rich.table import Table
 
 from evals.bench.policy_analysis import policy_check, policy_diff
 from evals.bench.policy_decide import decide
+from evals.bench.policy_whatif import whatif
 from evals.bench.rows import Row
 from evals.bench.run import run
 from evals.bench.webhook import webhook
@@ -34,6 +35,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "decide": decide,
     "policy_check": policy_check,
     "policy_diff": policy_diff,
+    "whatif": whatif,
 }
 
 

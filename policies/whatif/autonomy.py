@@ -147,6 +147,13 @@ class Ladder:
         found.append((rung.foreign, Ground("run.language", None, _ASK, Reason.UNSUPPORTED_LANGUAGE)))
         return found
 
+    def lowered_at_all(self, rung: Rung) -> list[tuple[Told, Ground]]:
+        """Whether anything lowered the row's tier, where it does not matter what did."""
+        # The ceilings stand first among the tiers, so a row has the same number for both unless its tier was lowered.
+        below = pl.col("tier") != pl.col("ceiling")
+        asks = Ground("autonomy", None, _ASK, None)
+        return [(below, asks), (rung.draft_only, asks), (rung.foreign, asks)]
+
     def _cells(self) -> list[Cell]:
         """The cells in the order in which the first that fits wins: the more places it names, the earlier."""
 

@@ -24,6 +24,7 @@ from policies.whatif.deciding import LEAST_ACTING, VERDICTS, Decisions, decide_a
 from policies.whatif.exposure import worst_day
 from policies.whatif.history import AMOUNT, CURRENCY, INTENT, KIND, Prepared, Review
 
+REVIEWS: Final = tuple(review.value for review in Review)
 FLIPS_SHOWN: Final = 20
 _YES: Final = (Review.APPROVED.value, Review.EDITED.value)
 
@@ -191,14 +192,14 @@ def whatif(
         current: the policy that decides today; it gives the worst day before.
         compared_with: compare with what this policy answers, instead of with what was recorded.
     """
-    answers = decide_all(candidate, history)
-    sides = _sides(history, answers, None if compared_with is None else decide_all(compared_with, history))
-    counts = sides.group_by(*_AFTER, *_BEFORE, "currency", "review").agg(
-        pl.len().alias("decisions"), pl.col("amount").sum()
+    answers = decide_all(candidate, history, is_brief=True)
+    sides = _sides(
+        history, answers, None if compared_with is None else decide_all(compared_with, history, is_brief=True)
     )
-    tickets = history.history.get_column("ticket").filter(sides.select(_IS_FLIPPED).to_series())
+    counts = _counts(sides, history)
+    flipped = sides.filter(_IS_FLIPPED).get_column("row")
     reference = current if compared_with is None else compared_with
-    days = _days(history, sides)
+    days = _days(sides, history)
     currencies = set(counts.get_column("currency").drop_nulls().to_list())
     return WhatIf(
         history=history,
@@ -206,8 +207,8 @@ def whatif(
         compared_with=compared_with,
         before=_side(counts, _BEFORE, days, reference, currencies),
         after=_side(counts, _AFTER, days, candidate, currencies),
-        flipped=_count(counts.filter(_IS_FLIPPED)),
-        flipped_tickets=tickets.n_unique(),
+        flipped=len(flipped),
+        flipped_tickets=history.history.get_column("ticket").gather(flipped).n_unique(),
         loosened=_count(counts.filter(pl.col("course") < pl.col("was_course"))),
         tightened=_count(counts.filter(pl.col("course") > pl.col("was_course"))),
         digest=_digest(candidate, history, answers),
@@ -227,32 +228,53 @@ def _course(verdict: str, mode: str) -> pl.Expr:
 
 
 def _sides(history: Prepared, answers: Decisions, before: Decisions | None) -> pl.DataFrame:
-    """For each decision of the history its answers before and after, its money, and what a person said."""
-    recorded = history.history
+    """For each decision its answers before and after, its money, and what a person said; words as numbers."""
+    recorded = history.frame.lazy()
+    names = history.frame.columns
+    moves = [history.words[KIND][kind.value] for kind in MOVES_MONEY if KIND in names]
+    was = history.frame if before is None else before.by_kind
+    asked = recorded.select(
+        "row",
+        "day",
+        "review",
+        currency=pl.when(pl.col(KIND).is_in(moves)).then(pl.col(CURRENCY)) if {KIND, CURRENCY} <= {*names} else _NONE,
+        amount=pl.when(pl.col(KIND).is_in(moves)).then(pl.col(AMOUNT)) if {KIND, AMOUNT} <= {*names} else _NO_MONEY,
+    ).collect()
     columns = [
-        recorded.get_column("verdict").to_physical().cast(pl.UInt8) if before is None else before.frame["verdict"],
-        recorded.get_column("mode").to_physical().cast(pl.UInt8) if before is None else before.frame["mode"],
+        answers.by_kind.get_column("verdict"),
+        answers.by_kind.get_column("mode"),
+        was.get_column("verdict").cast(pl.UInt8).alias("was"),
+        was.get_column("mode").cast(pl.UInt8).alias("was_mode"),
     ]
-    frame = answers.frame.select("verdict", "mode").with_columns(
-        was=columns[0], was_mode=columns[1], review=recorded.get_column("review")
-    )
-    is_money = (
-        pl.col(KIND).is_in([kind.value for kind in MOVES_MONEY]) if KIND in recorded.columns else pl.lit(value=False)
-    )
-    missing = [
-        pl.lit(None, kind).alias(name)
-        for name, kind in ((AMOUNT, pl.Int64()), (CURRENCY, pl.String()), (KIND, pl.String()))
-        if name not in recorded.columns
-    ]
-    money = (
-        recorded.lazy()
-        .with_columns(missing)
-        .select(amount=pl.when(is_money).then(pl.col(AMOUNT)), currency=pl.when(is_money).then(pl.col(CURRENCY)))
-    )
-    return (
-        pl.concat([frame, money.collect()], how="horizontal")
-        .with_columns(course=_course("verdict", "mode"), was_course=_course("was", "was_mode"))
-        .with_row_index("row")
+    return asked.hstack(columns).with_columns(course=_course("verdict", "mode"), was_course=_course("was", "was_mode"))
+
+
+_NONE: Final = pl.lit(None, pl.UInt8)
+_NO_MONEY: Final = pl.lit(None, pl.Int64)
+_KEYS: Final = ("verdict", "mode", "was", "was_mode")
+
+
+def _counts(sides: pl.DataFrame, history: Prepared) -> pl.DataFrame:
+    """Decisions and money for each combination of answers, currency and review."""
+    sizes = {"verdict": len(VERDICTS), "mode": len(MODES), "was": len(VERDICTS), "was_mode": len(MODES)}
+    sizes |= {"currency": len(history.words.get(CURRENCY, ())) + 1, "review": len(REVIEWS) + 1}
+    packed = pl.lit(0, pl.UInt32)
+    for name, size in sizes.items():
+        number = pl.col(name).cast(pl.UInt32)
+        packed = packed * size + (number if name in _KEYS else (number + 1).fill_null(0))
+    counts = sides.lazy().group_by(packed.alias("packed")).agg(pl.len().alias("decisions"), pl.col("amount").sum())
+    found, rest = counts.collect(), pl.col("packed")
+    unpacked: dict[str, pl.Expr] = {}
+    for name, size in reversed(sizes.items()):
+        unpacked[name], rest = rest % size, rest // size
+    words = {"currency": history.spelled(CURRENCY) if CURRENCY in history.words else (), "review": REVIEWS}
+    return found.with_columns(**unpacked).with_columns(
+        *(
+            pl.col(name).replace_strict(dict(enumerate((None, *known))), return_dtype=pl.String)
+            for name, known in words.items()
+        ),
+        course=_course("verdict", "mode"),
+        was_course=_course("was", "was_mode"),
     )
 
 
@@ -300,25 +322,32 @@ def _agreement(counts: pl.DataFrame, course: str) -> Agreement:
     )
 
 
-def _days(history: Prepared, sides: pl.DataFrame) -> pl.DataFrame:
+def _days(sides: pl.DataFrame, history: Prepared) -> pl.DataFrame:
     """The money that acted alone on the busiest day, for each currency and side."""
-    alone = COURSES.index(Course.ALONE)
+    money = {
+        side: pl.when(pl.col(side) == COURSES.index(Course.ALONE)).then(pl.col("amount"))
+        for side in ("course", "was_course")
+    }
     by_day = (
         sides.lazy()
-        .with_columns(day=history.history.get_column("at").dt.date())
-        .drop_nulls("currency")
-        .group_by("currency", "day")
-        .agg([pl.col("amount").filter(pl.col(side) == alone).sum().alias(side) for side in ("course", "was_course")])
+        .filter(pl.col("currency").is_not_null())
+        .select((pl.col("day") * _CURRENCIES + pl.col("currency")).alias("packed"), **money)
+        .group_by("packed")
+        .sum()
+        .group_by(currency=pl.col("packed") % _CURRENCIES)
+        .agg(pl.col("course", "was_course").max())
+        .collect()
     )
-    return by_day.group_by("currency").agg(pl.col("course", "was_course").max()).collect()
+    words = dict(enumerate(history.spelled(CURRENCY))) if CURRENCY in history.words else {}
+    return by_day.with_columns(pl.col("currency").replace_strict(words, return_dtype=pl.String))
+
+
+_CURRENCIES: Final = 1024
+"""More than there are."""
 
 
 def _digest(candidate: Policy, history: Prepared, answers: Decisions) -> str:
     told = hashlib.sha256(f"{candidate.content_hash} {history.digest}".encode())
-    for ground in answers.grounds:
-        told.update(f"\n{ground.rule}\0{ground.is_certain}".encode())
-    for group in answers.groups:
-        told.update(f"\n{group}".encode())
-    for name in ("verdict", "mode", "ground", "approvers", "hold_s"):
-        told.update(answers.frame.get_column(name).to_numpy().tobytes())
+    for name in ("verdict", "mode"):
+        told.update(answers.by_kind.get_column(name).to_numpy().tobytes())
     return told.hexdigest()

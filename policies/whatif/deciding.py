@@ -29,6 +29,7 @@ LEAST_ACTING: Final = min(RANK[mode] for mode in ACTS)
 VERDICTS: Final = tuple(Verdict)
 
 _DENY, _ASK, _ALLOW = Verdict.DENY, Verdict.NEEDS_APPROVAL, Verdict.ALLOW
+_MOST_IN_SMALL: Final = 2**31
 _BELOW_ALL: Final = -1
 """What `policies.evaluate` compares with in a currency for which a band of approvers states no amount."""
 
@@ -37,43 +38,64 @@ _Claim = tuple[Told, Ground]
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """What a policy answers for every row, in the order of the history.
+    """What a policy answers for every row.
 
     Args:
-        frame: `verdict` (place in `VERDICTS`), `mode` (rank), `ground` (place in `grounds`), `approvers` (place in
-            `groups`), `four_eyes`, `hold_s`.
-        grounds: every rule that decided a row.
-        groups: every set of roles of which somebody must say yes.
+        by_kind: in the order of `Prepared.frame`: `row`, `verdict` (place in `VERDICTS`), `mode` (rank), `ground` (its
+            place in `grounds`), `approvers` (place in `groups`), `four_eyes`, `hold_s`; where the answers are brief
+            `row`, `verdict` and `mode` only.
+        grounds: every rule that may have decided a row.
+        groups: every set of roles of which somebody may have to say yes.
     """
 
     policy: Policy
-    frame: pl.DataFrame
+    by_kind: pl.DataFrame
     grounds: tuple[Ground, ...]
     groups: tuple[tuple[str, ...], ...]
 
     @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The same in the order of the history."""
+        return self.by_kind.sort("row").drop("row")
+
+    @property
     def alone(self) -> pl.Series:
-        """Whether nobody is asked."""
-        acts = (pl.col("verdict") == VERDICTS.index(_ALLOW)) & (pl.col("mode") >= LEAST_ACTING)
-        return self.frame.select(acts).to_series()
+        """Whether nobody is asked, in the order of the history."""
+        return self.frame.select(IS_ALONE).to_series()
 
 
-def decide_all(policy: Policy, history: Prepared) -> Decisions:
-    """The policy's answer for every recorded decision, at the time at which it was made."""
+IS_ALONE: Final = (pl.col("verdict") == VERDICTS.index(_ALLOW)) & (pl.col("mode") >= LEAST_ACTING)
+
+
+def decide_all(policy: Policy, history: Prepared, *, is_brief: bool = False) -> Decisions:
+    """The policy's answer for every recorded decision, at the time at which it was made.
+
+    Args:
+        policy: who answers.
+        history: what is asked.
+        is_brief: verdict and mode only, which is much quicker: no need to know which of the rules speaks first.
+    """
     tables = tables_of(policy)
     grounds: dict[Ground, int] = {}
     groups: dict[tuple[str, ...], int] = {(): 0}
     parts = [
-        _Group(policy, tables, history, kind, grounds, groups).decided(history.frame.slice(kind.offset, kind.length))
+        _Group(policy, tables, history, kind, grounds, groups).decided(
+            history.frame.slice(kind.offset, kind.length), is_brief=is_brief
+        )
         for kind in history.kinds
     ]
-    schema = {"verdict": pl.UInt8, "mode": pl.UInt8, "ground": pl.UInt16, "approvers": pl.UInt16}
-    frame = (
-        pl.concat([history.frame.select("row"), pl.concat(parts)], how="horizontal").sort("row").drop("row")
-        if parts
-        else pl.DataFrame(schema={**schema, "four_eyes": pl.Boolean, "hold_s": pl.Int64})
-    )
-    return Decisions(policy, frame, tuple(grounds), tuple(groups))
+    answered = pl.concat(parts) if parts else pl.DataFrame(schema=_SCHEMA)
+    return Decisions(policy, history.frame.select("row").hstack(answered), tuple(grounds), tuple(groups))
+
+
+_SCHEMA: Final = {
+    "verdict": pl.UInt8,
+    "mode": pl.UInt8,
+    "ground": pl.UInt16,
+    "approvers": pl.UInt16,
+    "four_eyes": pl.Boolean,
+    "hold_s": pl.Int64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +111,14 @@ class _Group:
 
     @property
     def rows(self) -> Rows:
-        return Rows(self.kind.fixed, self.history.words)
+        return Rows(self.kind.fixed, self.history.words, self.kind.known)
 
     @property
     def action(self) -> ActionKind | None:
         word = self.kind.value(KIND)
         return None if word is None else ActionKind(str(word))
 
-    def decided(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def decided(self, rows: pl.DataFrame, *, is_brief: bool) -> pl.DataFrame:
         """The answers for the rows, in their order."""
         ladder = Ladder(self.policy, self.tables, self.rows)
         rung = ladder.rung()
@@ -110,26 +132,27 @@ class _Group:
         ):
             frame = frame.with_columns(**columns)
         rules = [(pl.col(_column(rule)) if isinstance(truth, pl.Expr) else truth, rule) for truth, rule in ruled]
-        return self._answered(frame, rung, ladder, rules).collect()
+        claims = [claim for truth, rule in rules for claim in self._claims(truth, rule)]
+        claims += [*_locked(self.action, self.rows), *self._of_tools(), *self._of_risk()]
+        claims += self._uncapped()
+        if is_brief:
+            claims += ladder.lowered_at_all(rung)
+            return frame.select("mode", verdict=_verdict(claims)).collect()
+        claims += ladder.lowered(rung)
+        return self._answered(frame, claims, rung, rules).collect()
 
     def _answered(
-        self, frame: pl.LazyFrame, rung: Rung, ladder: Ladder, rules: Sequence[tuple[Told, Rule]]
+        self, frame: pl.LazyFrame, claims: Sequence[_Claim], rung: Rung, rules: Sequence[tuple[Told, Rule]]
     ) -> pl.LazyFrame:
-        claims = [claim for truth, rule in rules for claim in _claims(truth, rule)]
-        claims += [*_locked(self.action, self.rows), *self._of_tools(), *self._of_risk()]
-        claims += [*ladder.lowered(rung), *self._uncapped()]
+        """Everything: also which rule decided, and who must say yes."""
         ordered = sorted(
             ((holds, ground) for holds, ground in claims if holds is not False and holds is not None),
             key=lambda claim: rank(claim[1], self.tables.rules),
         )
         ground = choice([(holds, self._number(ground)) for holds, ground in ordered], self._number(NO_MATCH))
-        verdicts = list(dict.fromkeys([*(ground for _, ground in ordered), NO_MATCH]))
-        verdict = choice(
-            [(pl.col("ground") == self._number(each), VERDICTS.index(each.effect)) for each in verdicts],
-            VERDICTS.index(_ASK),
-            pl.UInt8,
-        )
-        acts = (pl.col("verdict") == VERDICTS.index(_ALLOW)) & (pl.col("mode") >= LEAST_ACTING)
+        effects = pl.Series([VERDICTS.index(each.effect) for each in self.grounds], dtype=pl.UInt8)
+        verdict = pl.lit(effects).gather(pl.col("ground"))
+        acts = IS_ALONE
         moves = self.action in MOVES_MONEY
         hold = choice([(pl.col("tier") == place, tier.hold_s) for place, tier in enumerate(rung.tiers)], 0, pl.Int64)
         return (
@@ -207,13 +230,17 @@ class _Group:
         bar = self.policy.risk.approve_at
         if bar is None:
             return
-        score: pl.Expr = pl.lit(0, pl.Int64)
-        for factor in self.policy.risk.factors:
-            truth = self.rows.truth(factor.condition)
+        factors = self.policy.risk.factors
+        small = sum(abs(factor.points) for factor in factors) < _MOST_IN_SMALL
+        number = pl.Int32 if small else pl.Int64
+        score: pl.Expr = pl.lit(0, number)
+        for factor in factors:
+            truth, is_sure = self.rows.truth(factor.condition), self.rows.is_sure(factor.condition)
             counts_unknown = factor.points > 0 and not factor.skip_unknown
-            counts = any_of([certain(truth), unknown(truth) if counts_unknown else False])
+            sure = truth if is_sure else certain(truth)
+            counts = any_of([sure, unknown(truth) if counts_unknown and not is_sure else False])
             if counts is not False:
-                score = score + as_expression(counts).cast(pl.Int64) * factor.points
+                score = score + as_expression(counts).cast(number) * pl.lit(factor.points, number)
         yield score >= bar, Ground("risk.score", None, _ASK, Reason.SUSPECTED_ABUSE)
 
     def _uncapped(self) -> Iterator[_Claim]:
@@ -227,6 +254,12 @@ class _Group:
                 ground = Ground(f"limits.{limit.limit_id}", None, _ASK, Reason.NEEDS_APPROVAL)
                 yield all_of([acts, silent]), ground
 
+    def _claims(self, truth: Told, rule: Rule) -> Iterator[_Claim]:
+        ground = Ground(rule.rule_id, rule.section, rule.effect, rule.cause)
+        yield (False if truth is None else truth), ground
+        if rule.effect is not _ALLOW and not rule.skip_unknown and not self.rows.is_sure(rule.condition):
+            yield unknown(truth), unsure(ground)
+
     # who must say yes
 
     def _approvers(self, rung: Rung, rules: Sequence[tuple[Told, Rule]]) -> pl.Expr:
@@ -235,7 +268,7 @@ class _Group:
         asked: dict[tuple[str, ...], list[Told]] = {}
         for truth, rule in rules:
             if rule.approvers:
-                claims = [holds for holds, ground in _claims(truth, rule) if ground.effect is _ASK]
+                claims = [holds for holds, ground in self._claims(truth, rule) if ground.effect is _ASK]
                 asked.setdefault(rule.approvers, []).extend(claims)
         for place, tier in enumerate(rung.tiers):
             if tier.approvers:
@@ -281,6 +314,17 @@ class _Group:
         return any_of([self.rows.is_unknown(AMOUNT), self.rows.is_unknown(CURRENCY), certain(over)])
 
 
+def _verdict(claims: Sequence[_Claim]) -> pl.Expr:
+    """Deny beats needs_approval beats allow; where nothing allows, a person decides."""
+    denies, asks, allows = (
+        any_of(holds for holds, ground in claims if ground.effect is effect and holds is not None)
+        for effect in (_DENY, _ASK, _ALLOW)
+    )
+    unless_allowed = any_of([asks, negated(certain(allows))])
+    options = [(denies, VERDICTS.index(_DENY)), (unless_allowed, VERDICTS.index(_ASK))]
+    return choice(options, VERDICTS.index(_ALLOW), pl.UInt8)
+
+
 def _column(rule: Rule) -> str:
     return f"rule {rule.rule_id}"
 
@@ -289,13 +333,6 @@ def _said(rule: Rule, rows: Rows) -> Told:
     """What the rule's condition answers; false on days on which the rule does not hold."""
     truth, valid = rows.truth(rule.condition), on_days(rule.window)
     return truth if valid is True else all_of([truth, valid])
-
-
-def _claims(truth: Told, rule: Rule) -> Iterator[_Claim]:
-    ground = Ground(rule.rule_id, rule.section, rule.effect, rule.cause)
-    yield certain(truth), ground
-    if rule.effect is not _ALLOW and not rule.skip_unknown:
-        yield unknown(truth), unsure(ground)
 
 
 def _locked(action: ActionKind | None, rows: Rows) -> Iterator[_Claim]:
@@ -315,7 +352,7 @@ def _locked(action: ActionKind | None, rows: Rows) -> Iterator[_Claim]:
             (None if amount is None or left is None else amount > left, _forbidden("locked.remaining")),
         ]
     for truth, ground in asked:
-        yield certain(truth), ground
+        yield (False if truth is None else truth), ground
         yield unknown(truth), unsure(ground)
 
 

@@ -23,6 +23,7 @@ from policies.conditions import (
     Positive,
     Within,
     compile_test,
+    leaves,
 )
 from policies.facts import FactValue
 
@@ -86,10 +87,26 @@ class Rows:
     Args:
         fixed: facts with one value, or none, in all rows.
         words: the number of each word in the columns, by fact.
+        known: facts that no row lacks, so that what asks for them only is never unknown.
     """
 
     fixed: Mapping[str, FactValue | None]
     words: Mapping[str, Mapping[str, int]]
+    known: frozenset[str]
+
+    def is_sure(self, condition: Condition) -> bool:
+        """Whether the condition certainly has an answer in every row; where this is false, it may have, too."""
+        return all(
+            leaf.fact.name in self.known
+            and (
+                not isinstance(leaf, MoneyWithin)
+                or (leaf.currency_fact in self.known and self._words_of(leaf.currency_fact) <= set(leaf.intervals))
+            )
+            for leaf in leaves(condition)
+        )
+
+    def _words_of(self, name: str) -> set[str]:
+        return {str(self.fixed[name])} if name in self.fixed else set(self.words[name])
 
     def truth(self, condition: Condition) -> Told:
         """The condition for each row."""

@@ -59,7 +59,7 @@ CURRENCY: Final = "action.currency"
 SEGMENT: Final = "requester.segment"
 
 
-FEWEST_ROWS: Final = 10_000
+FEWEST_ROWS: Final = 50_000
 """From so many rows on it pays to look at the rows of one action and intent by themselves."""
 
 
@@ -91,11 +91,13 @@ class Kind:
         offset: where it begins.
         length: how many rows it has.
         fixed: facts that have one value, or none, in all of them.
+        known: facts that no row lacks.
     """
 
     offset: int
     length: int
     fixed: Mapping[str, FactValue | None]
+    known: frozenset[str]
 
     def value(self, name: str) -> FactValue | None:
         """The word that all rows share; None where it is unknown."""
@@ -126,14 +128,16 @@ class Prepared:
         for name in sorted({*self.history.columns} - _TOLD_ONLY):
             column = self.history.get_column(name)
             told.update(f"{name}\0{len(column)}\0".encode())
-            told.update(column.is_null().to_numpy().tobytes())
+            if column.null_count():
+                told.update(column.is_null().to_numpy().tobytes())
             if column.dtype == pl.String and name in self.words:
                 column = _numbered(column, CATALOGUE[name])[0]
                 told.update("\0".join(self.words[name]).encode())
             if column.dtype == pl.String:
                 told.update(column.fill_null("").str.join("\0")[0].encode())
             else:
-                told.update(column.to_physical().cast(pl.Int64).fill_null(0).to_numpy().tobytes())
+                plain = column.cast(pl.UInt8) if column.dtype == pl.Boolean else column.to_physical()
+                told.update(plain.fill_null(0).to_numpy().tobytes())
         return told.hexdigest()
 
     def spelled(self, fact: str) -> tuple[str, ...]:
@@ -213,12 +217,15 @@ def _kind(
 ) -> Kind:
     rows = frame.slice(offset, length)
     fixed: dict[str, FactValue | None] = dict.fromkeys(name for name in CATALOGUE if name not in facts)
+    known: set[str] = set()
     for name in facts:
         column = rows.get_column(name)
         unknown = column.null_count()
         if unknown == length:
             fixed[name] = None
-        elif not unknown and column.min() == column.max():
-            first = column[0]
-            fixed[name] = list(words[name])[first] if name in words else first
-    return Kind(offset, length, fixed)
+        elif not unknown:
+            known.add(name)
+            if column.min() == column.max():
+                first = column[0]
+                fixed[name] = list(words[name])[first] if name in words else first
+    return Kind(offset, length, fixed, frozenset(known))

@@ -7,6 +7,7 @@ the evidence. What was paid alone in the past nobody judged, except where somebo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
@@ -145,7 +146,7 @@ def tune(policy: Policy, history: Prepared, threshold: Threshold, *, quality: fl
     """
     refunds = _refunds(policy, history, threshold)
     current = (policy.tiers[threshold.tier].at_most or {}).get(threshold.currency)
-    points = tuple(_point(refunds, value) for value in _values(refunds, threshold.currency, current))
+    points = tuple(_points(refunds, _values(refunds, threshold.currency, current)))
     recommended, reason = _advice(points, current, quality, threshold.currency)
     return Tuning(
         threshold=threshold,
@@ -174,8 +175,8 @@ def with_threshold(policy: Policy, threshold: Threshold, at_most_minor: int) -> 
 
 def _refunds(policy: Policy, history: Prepared, threshold: Threshold) -> pl.DataFrame:
     """The refunds in question by amount: whether they are paid alone at any value, and what became of them."""
-    never = decide_all(with_threshold(policy, threshold, _NOTHING), history)
-    ever = decide_all(with_threshold(policy, threshold, MAX_MINOR), history)
+    never = decide_all(with_threshold(policy, threshold, _NOTHING), history, is_brief=True)
+    ever = decide_all(with_threshold(policy, threshold, MAX_MINOR), history, is_brief=True)
     recorded = history.history
     missing = [pl.lit(None, pl.String).alias(name) for name in _ASKED if name not in recorded.columns]
     amount = [] if AMOUNT in recorded.columns else [pl.lit(None, pl.Int64).alias(AMOUNT)]
@@ -223,26 +224,30 @@ def _values(refunds: pl.DataFrame, currency: str, current: int | None) -> list[i
     return sorted(values)
 
 
-def _point(refunds: pl.DataFrame, value: int) -> Point:
-    decided = refunds.filter("depends" if value >= 0 else pl.lit(value=False)).filter(pl.col("amount") <= value)
+def _points(refunds: pl.DataFrame, values: list[int]) -> Iterator[Point]:
+    """The point of each value: what lies below it is the difference of two running sums."""
     always = refunds.filter("always")
+    decided = refunds.filter("depends").select("amount", *(pl.col(name).fill_null(value=False) for name in _COUNTED))
+    sums = {name: [0, *decided.get_column(name).cast(pl.Int64).cum_sum().to_list()] for name in ("amount", *_COUNTED)}
+    amounts = decided.get_column("amount")
+    upto = [int(place) for place in amounts.search_sorted(pl.Series(values, dtype=pl.Int64), side="right")]
+    halves = pl.Series([value // 2 for value in values], dtype=pl.Int64)
+    half = [int(place) for place in amounts.search_sorted(halves, side="right")]
+    for value, last, middle in zip(values, upto, half, strict=True):
+        yield Point(
+            at_most_minor=value,
+            alone=last + len(always),
+            alone_minor=sums["amount"][last] + int(always.get_column("amount").sum()),
+            reviewed=sums["reviewed"][last],
+            agreed=sums["agreed"][last],
+            near_reviewed=sums["reviewed"][last] - sums["reviewed"][middle],
+            near_agreed=sums["agreed"][last] - sums["agreed"][middle],
+            paid=sums["paid"][last],
+            stopped=sums["stopped"][last],
+        )
 
-    near = decided.filter(pl.col("amount") * 2 > value)
 
-    def count(name: str, rows: pl.DataFrame = decided) -> int:
-        return int(rows.get_column(name).fill_null(value=False).sum())
-
-    return Point(
-        at_most_minor=value,
-        alone=len(decided) + len(always),
-        alone_minor=int(decided.get_column("amount").sum()) + int(always.get_column("amount").sum()),
-        reviewed=count("reviewed"),
-        agreed=count("agreed"),
-        near_reviewed=count("reviewed", near),
-        near_agreed=count("agreed", near),
-        paid=count("paid"),
-        stopped=count("stopped"),
-    )
+_COUNTED: Final = ("reviewed", "agreed", "paid", "stopped")
 
 
 def _advice(points: tuple[Point, ...], current: int | None, quality: float, currency: str) -> tuple[int | None, str]:

@@ -6,65 +6,30 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from random import Random
 
-import polars as pl
 import pytest
 
+from evals.policy_columns import Case, column_answers, history_of
 from policies.document import Autonomy, Band, Cell, Policy, Tier, Window
 from policies.evaluate import decide
-from policies.facts import CATALOGUE, Facts, FactValue
+from policies.facts import Facts, FactValue
 from policies.tables import MODES
 from policies.vocabulary import Mode
 from policies.whatif.deciding import VERDICTS, decide_all
-from policies.whatif.history import RECORD, fact_type, prepared
+from policies.whatif.history import prepared
 from tests.policies.shipped import NOW, shipped, shipped_cases
 from tests.policies.whatif.random_cases import facts_of, policy_of, time_of
 
-Case = tuple[Mapping[str, FactValue], datetime]
-
-
-def history_of(cases: Sequence[Case]) -> pl.DataFrame:
-    """The cases as a history; what was answered at the time does not matter here."""
-    facts = [
-        pl.Series(name, [values.get(name) for values, _ in cases], dtype=fact_type(fact))
-        for name, fact in CATALOGUE.items()
-    ]
-    own: dict[str, Sequence[object]] = {name: [None] * len(cases) for name in RECORD}
-    own |= {"ticket": [str(number) for number in range(len(cases))], "at": [at for _, at in cases]}
-    own |= {"verdict": ["deny"] * len(cases), "mode": ["draft"] * len(cases)}
-    return pl.DataFrame([*(pl.Series(name, own[name], dtype=kind) for name, kind in RECORD.items()), *facts])
-
 
 def disagreements(policy: Policy, cases: Sequence[Case]) -> list[object]:
-    """Cases that the two answer differently, with both answers."""
-    answers = decide_all(policy, prepared(history_of(cases)))
+    """Cases that the two answer differently, with both answers; also the brief answer must agree."""
     found: list[object] = []
-    for (values, at), row in zip(cases, answers.frame.iter_rows(named=True), strict=True):
-        one = decide(policy, Facts(values), now=at)
-        ground = answers.grounds[row["ground"]]
-        theirs = (
-            one.verdict,
-            one.mode,
-            one.rule,
-            one.section,
-            one.cause,
-            one.reasons[0].certain,
-            one.approvers,
-            one.four_eyes,
-            one.hold_s,
-        )
-        ours = (
-            VERDICTS[row["verdict"]],
-            MODES[row["mode"]],
-            ground.rule,
-            ground.section,
-            ground.cause,
-            ground.is_certain,
-            answers.groups[row["approvers"]],
-            row["four_eyes"],
-            row["hold_s"],
-        )
-        if ours != theirs:
-            found.append((values, at, ours, theirs))
+    brief = decide_all(policy, prepared(history_of(cases)), is_brief=True).frame.iter_rows(named=True)
+    for (values, at), ours, short in zip(cases, column_answers(policy, cases), brief, strict=True):
+        decision = decide(policy, Facts(values), now=at)
+        theirs = {part: getattr(decision, part) for part in ours}
+        said = (VERDICTS[short["verdict"]], MODES[short["mode"]])
+        if ours != theirs or said != (decision.verdict, decision.mode):
+            found.append((values, at, ours, theirs, said))
     return found
 
 

@@ -8,11 +8,11 @@ from random import Random
 import polars as pl
 import pytest
 
+from evals.policy_columns import history_of
 from policies.whatif.history import HistoryError, prepared
 from policies.whatif.reading import LONGEST_LINE, read_history
 from policies.whatif.spelling import history_lines
 from tests.policies.whatif.random_cases import facts_of, time_of
-from tests.policies.whatif.test_deciding import history_of
 
 GOOD = {"ticket": "1", "at": "2026-11-21T09:00:00Z", "verdict": "allow", "mode": "auto", "facts": {"order.known": True}}
 
