@@ -89,6 +89,8 @@ async def lock_charge(session: AsyncSession, tenant_id: str, facts: ChargeFacts)
             ),
             row,
         )
+        # The facts may have been read before a refund by hand that we have heard of since.
+        await _take_up(session, tenant_id, facts.charge_id)
     locked = await lock_known_charge(session, tenant_id, facts.charge_id)
     assert locked is not None
     return locked

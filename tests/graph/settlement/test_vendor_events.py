@@ -174,6 +174,16 @@ async def test_an_import_stops_a_held_refund_that_no_longer_fits(desk: Desk) -> 
     assert await desk.charge_row(charge) == (2_500, 0)
 
 
+async def test_a_refund_by_hand_that_was_heard_of_counts_against_older_facts_at_first_sight(desk: Desk) -> None:
+    charge = desk.charge(5_000)
+    older = desk.facts(charge)
+    desk.time.advance(seconds=1)
+    desk.stripe.add_refund(charge=charge, amount_minor=2_500, created=desk.time.now())
+    assert await _hear(desk, _refunds(desk, charge)[0]) is Seen.IMPORTED
+    assert isinstance(await desk.reserve(desk.refund(charge, 3_000, charge=older)), Exhausted)
+    assert await desk.charge_row(charge) == (2_500, 0)
+
+
 async def test_refunds_by_hand_that_filled_the_charge_count_in_full_once_ours_is_refused(desk: Desk) -> None:
     charge = desk.charge(5_000)
     effect_id = await desk.held(desk.refund(charge, 3_000))

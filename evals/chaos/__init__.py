@@ -1,0 +1,1 @@
+"""Tickets while everything around them breaks, and the count of what came of it."""
