@@ -26,6 +26,7 @@ from policies.errors import FactError, PolicyFileError
 from policies.evaluate import decide
 from policies.facts import CATALOGUE, Facts, FactValue
 from policies.language.inherit import Resolve
+from policies.money import Money
 from policies.parse import parse_policy
 from policies.report import (
     catalogue_form,
@@ -149,6 +150,25 @@ def facts_command(as_json: Json = False) -> None:
     for fact in CATALOGUE.values():
         kind = f"{fact.type.value}{f' ({fact.unit})' if fact.unit else ''}"
         typer.echo(f"{fact.name:34} {kind:16} {fact.source.value:8} {fact.description}")
+
+
+@app.command("worst-case")
+def worst_case_command(policy: PolicyPath = SHIPPED, as_json: Json = False) -> None:
+    """Print the most that can be refunded without a person within any 24 hours, by currency."""
+    # Loads the library that decides in columns, which takes long and which no other command here needs.
+    from policies.whatif.exposure import worst_day
+
+    read = readable_policy(policy)
+    currencies = {currency for limit in read.limits for currency in limit.amounts or ()}
+    worst = worst_day(read, currencies)
+    if as_json:
+        _print_json({"policy": read.policy_id, "hash": read.content_hash, "within_24h_minor": dict(worst)})
+        return
+    for currency, minor in worst.items():
+        bound = "no bound" if minor is None else f"at most {Money(minor, currency)}"
+        typer.echo(f"{currency}: {bound} within any 24 hours")
+    if not worst:
+        typer.echo("no limit names an amount, so nothing bounds a day")
 
 
 @app.command("diff")

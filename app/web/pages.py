@@ -24,6 +24,7 @@ from app.identity.sessions import Visitor
 from app.web.access import Guard, Refused, add, signed_in
 from app.web.reading import RunPage, read_run, read_runs
 from app.web.rendering import Renderer, static
+from graph.lifecycle.authors import authors_of_loosening
 from graph.queue import enqueue_tickets
 from graph.runtime import Sessions
 from graph.settlement.approvals import decide
@@ -130,7 +131,8 @@ class Pages:
                 reason_code=form.reason_code or None,
                 reply=Reply(edited_reply=edited) if is_edited and choice is Answer.APPROVE else None,
                 subject_id=found.subject_id,
-                barred=await _requesters(session, tenant_id, found),
+                barred=await _requesters(session, tenant_id, found)
+                | await authors_of_loosening(session, tenant_id, approval.policy_hash),
             )
             await enqueue_tickets(session, tenant_id, [approval.ticket_id])
         match made:

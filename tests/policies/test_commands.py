@@ -251,3 +251,10 @@ def test_a_name_never_leads_out_of_the_shelf() -> None:
     assert from_library("nothing.yaml") is None
     assert from_library("shipped") == from_library("refunds.yaml")
     assert yaml.safe_load(from_library("starter.yaml") or "")["policy"] == "starter"
+
+
+def test_the_worst_day_is_the_smaller_of_what_the_limits_let_through() -> None:
+    status, out, _ = run("worst-case", "--json")
+    worst = json.loads(out)["within_24h_minor"]
+    assert (status, worst["usd"], worst["jpy"]) == (0, 200_000, 300_000)
+    assert "usd: at most 2000.00 USD within any 24 hours" in run("worst-case")[1]

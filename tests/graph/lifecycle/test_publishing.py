@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from graph.lifecycle.authors import authors_of_loosening
 from graph.lifecycle.desk import Wish
 from graph.lifecycle.publishing import Done, Refused
 from graph.rulebook import Arm, VersionState, place_of, publish
@@ -65,6 +66,16 @@ async def test_with_a_gate_and_a_second_person_it_decides_and_the_event_says_wha
     assert (body["before"], body["direction"], body["approved_by"]) == (first.policy_hash, "loosens", ["bob"])
     assert body["changes_total"] >= 1
     assert body["why"] == "an exercise"
+
+
+async def test_who_loosened_is_known_for_exactly_that_version(office: Office) -> None:
+    first = await office.wishes(LOW)
+    loosened = await office.wishes(HIGH, approver="bob", gated=True)
+    assert isinstance(first, Done)
+    assert isinstance(loosened, Done)
+    async with office.database.tenant(office.tenant) as session:
+        assert await authors_of_loosening(session, office.tenant, loosened.policy_hash) == {"ada"}
+        assert await authors_of_loosening(session, office.tenant, first.policy_hash) == frozenset()
 
 
 async def test_a_gate_that_failed_last_does_not_count_however_often_it_passed(office: Office) -> None:
