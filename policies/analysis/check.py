@@ -13,7 +13,7 @@ from policies.analysis.contradictions import contradictions
 from policies.analysis.diagram import DEFAULT_BOUND, BoundHit, Function
 from policies.analysis.examples import Example, example_of
 from policies.analysis.gaps import Hole, holes, unallowed_lines, unanswered, voices
-from policies.analysis.promises import broken_promises, milder_for_more
+from policies.analysis.promises import Decide, broken_promises, milder_for_more
 from policies.analysis.shadows import Reach, covering, reaches, wider_twin
 from policies.analysis.space import Space
 from policies.analysis.standing import line, line_rank, line_text
@@ -25,17 +25,17 @@ from policies.findings import Finding, FindingKind, findings
 from policies.vocabulary import Verdict
 
 
-def examine(policy: Policy, *, bound: int = DEFAULT_BOUND) -> tuple[Finding, ...]:
-    """All remarks about a policy, sorted by kind and part."""
+def examine(policy: Policy, *, bound: int = DEFAULT_BOUND, decide_: Decide = decide) -> tuple[Finding, ...]:
+    """All remarks about a policy, sorted by kind and part. `decide_` is the evaluator that must keep the promises."""
     try:
-        proved = list(_proved(policy, bound))
+        proved = list(_proved(policy, bound, decide_))
     except BoundHit as error:
         message = f"nothing was proved about this file: {error}"
         proved = [Finding(FindingKind.BOUND_HIT, policy.policy_id, message)]
     return tuple(sorted([*findings(policy), *proved], key=lambda finding: (finding.kind, finding.about)))
 
 
-def _proved(policy: Policy, bound: int) -> Iterator[Finding]:
+def _proved(policy: Policy, bound: int, decide_: Decide) -> Iterator[Finding]:
     space = Space([policy], bound=bound)
     answers = answers_of(policy, space)
     reach = reaches(policy, space, answers)
@@ -46,7 +46,7 @@ def _proved(policy: Policy, bound: int) -> Iterator[Finding]:
     yield from _thresholds(policy, space, answers, reach)
     yield from _tiers(policy, space, answers)
     yield from _gaps(policy, space, answers)
-    yield from _promises(policy, space, answers)
+    yield from _promises(policy, space, answers, decide_)
 
 
 # rules
@@ -168,8 +168,8 @@ def _beside(policy: Policy, hole: Hole) -> tuple[str, ...]:
 # promises
 
 
-def _promises(policy: Policy, space: Space, answers: Answers) -> Iterator[Finding]:
-    for broken in broken_promises(policy, space, answers):
+def _promises(policy: Policy, space: Space, answers: Answers, decide_: Decide) -> Iterator[Finding]:
+    for broken in broken_promises(policy, space, answers, decide_=decide_):
         message = f"{broken.says}: this case breaks it, so do not publish the file, and report it with the case"
         yield Finding(FindingKind.BROKEN_PROMISE, broken.promise, message, example=broken.example)
     milder = milder_for_more(space, answers)

@@ -183,7 +183,7 @@ def _changed_conditions(before: Policy, after: Policy) -> Iterator[Condition]:
             yield from (rules[rule_id].condition for rules in (old, new) if rule_id in rules)
     if before.risk != after.risk:
         same_bar = before.risk.approve_at == after.risk.approve_at
-        kept = set(before.risk.factors) & set(after.risk.factors) if same_bar else set()
+        kept = [factor for factor in before.risk.factors if same_bar and factor in after.risk.factors]
         yield from (
             factor.condition for policy in (before, after) for factor in policy.risk.factors if factor not in kept
         )

@@ -120,10 +120,7 @@ class Diagrams:
         level, edges = self._level, self._edges
         while level[function] != self.bottom:
             piece = point[level[function]]
-            for mask, child in edges[function]:
-                if mask >> piece & 1:
-                    function = child
-                    break
+            function = next(child for mask, child in edges[function] if mask >> piece & 1)
         return self._value[function]
 
     def reached(self, function: Function) -> Iterator[Function]:

@@ -13,7 +13,6 @@ from policies.analysis.space import (
     CHARGE_CURRENCY,
     CURRENCY,
     DAY,
-    INTENT,
     KIND,
     LEFT,
     OTHER_CURRENCY,
@@ -31,9 +30,6 @@ from policies.facts import CATALOGUE, FactType, FactValue
 from policies.vocabulary import ActionKind
 
 A_STRANGER = "other"
-_SHOWN = frozenset({KIND, INTENT, AMOUNT, LEFT, CURRENCY, CHARGE_CURRENCY, TOO_MUCH, OTHER_CURRENCY, DAY})
-"""Facts that an example states even where they do not matter."""
-
 _NOON = time(12, tzinfo=UTC)
 
 
@@ -52,10 +48,6 @@ def example_of(space: Space, cells: Function) -> Example:
     while not diagrams.is_constant(cells):
         axis = space.axes[diagrams.level(cells)]
         open_edges = [(mask, child) for mask, child in diagrams.edges(cells) if child != diagrams.never]
-        if axis.name not in _SHOWN and any(axis.plausible & ~mask == 0 for mask, _ in open_edges):
-            # It does not matter: unknown is as good as anything.
-            cells = next(child for mask, child in open_edges if axis.plausible & ~mask == 0)
-            continue
         place = min(
             (place for mask, _ in open_edges for place in range(len(axis.pieces)) if mask >> place & 1),
             key=lambda place, axis=axis: _strangeness(axis, place),  # type: ignore[misc]  # bound per round
@@ -109,20 +101,12 @@ def _amounts(chosen: Mapping[str, Piece]) -> dict[str, FactValue]:
     amount, left, flag = chosen.get(AMOUNT), chosen.get(LEFT), chosen.get(TOO_MUCH)
     values: dict[str, FactValue] = {}
     if isinstance(amount, Span) and isinstance(left, Span) and isinstance(flag, Word):
-        if flag.value:
-            rest = left.low if left.low is not None else min(_number(left), _high(amount) - 1)
-            more = amount.low if amount.low is not None and amount.low > rest else min(_high(amount), rest + 1)
-            return {AMOUNT: max(more, rest + 1), LEFT: rest}
-        some = amount.low if amount.low is not None else min(_number(amount), _high(left))
-        return {AMOUNT: some, LEFT: max(some, _number(left))}
+        some, rest = _number(amount), _number(left)
+        return {AMOUNT: max(some, rest + 1), LEFT: rest} if flag.value else {AMOUNT: some, LEFT: max(some, rest)}
     for name, piece in ((AMOUNT, amount), (LEFT, left)):
         if isinstance(piece, Span):
             values[name] = _number(piece)
     return values
-
-
-def _high(span: Span) -> int:
-    return 10**9 if span.high is None else span.high
 
 
 def _currencies(space: Space, chosen: Mapping[str, Piece]) -> dict[str, FactValue]:

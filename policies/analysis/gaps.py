@@ -161,9 +161,7 @@ def _named(space: Space, level: int, mask: int, example: Example) -> str:
     axis = space.axes[level]
     masks = {axis.name: mask}
     for name in (CURRENCY, CHARGE_CURRENCY):
-        code = example.facts.get(name)
-        if code is not None:
-            masks[name] = 1 << space.axis(name).place(code)
+        masks[name] = 1 << space.axis(name).place(example.facts[name])
     said = condition(space, axis, masks)
     return f"{label(axis.name)} {said}" if axis.name == AMOUNT else said
 
@@ -175,11 +173,10 @@ def unanswered(space: Space, answers: Answers, heard: Voices) -> Iterator[Unansw
     quiet = diagrams.without(diagrams.simplified(acting, _known(space)), diagrams.union(heard.rules, heard.built_in))
     shown = frozenset({KIND, INTENT})
     hidden = frozenset(level for level, axis in enumerate(space.axes) if axis.name not in shown)
-    care = diagrams.both(space.possible, diagrams.box(_known(space)))
-    for boxes in boxes_of(space, diagrams.somewhere(quiet, hidden), shown):
-        cells = diagrams.both(quiet, boxes.cells, care)
-        if cells != diagrams.never:
-            yield Unanswered(region_text(conditions(space, boxes.masks)), example_of(space, cells))
+    inside = diagrams.both(quiet, space.possible, diagrams.box(_known(space)))
+    for boxes in boxes_of(space, diagrams.somewhere(inside, hidden), shown):
+        said = region_text(conditions(space, boxes.masks))
+        yield Unanswered(said, example_of(space, diagrams.both(inside, boxes.cells)))
 
 
 def unallowed_lines(policy: Policy, space: Space, answers: Answers) -> Iterator[tuple[str, Example]]:

@@ -33,8 +33,8 @@ def _places(tree: Table, resolve: Resolve, depth: int) -> Iterator[tuple[str, Pl
     factors = risk.get("factors") if isinstance(risk, Table) else None
     for rule in (*_items(tree.get("never")), *_items(tree.get("rules")), *_items(factors)):
         rule_id = rule.get("id")
-        if isinstance(rule_id, Scalar):
-            yield rule_id.text, rule.place
+        assert isinstance(rule_id, Scalar)
+        yield rule_id.text, rule.place
     for entry in _tiers(tree.get("autonomy")):
         yield tier_key(entry.key.text), entry.key.place
 

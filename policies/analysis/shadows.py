@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from policies.analysis.answers import Answers
 from policies.analysis.diagram import Function
@@ -51,11 +52,8 @@ def by_rank(policy: Policy, effect: Verdict) -> list[Rule]:
 
 def standing_before(policy: Policy, rule: Rule) -> Iterator[Rule]:
     """The rules that are named before this one wherever both hold."""
-    for effect in STRICTEST_FIRST:
-        for other in by_rank(policy, effect):
-            if other.rule_id == rule.rule_id:
-                return
-            yield other
+    in_order = (other for effect in STRICTEST_FIRST for other in by_rank(policy, effect))
+    return takewhile(lambda other: other.rule_id != rule.rule_id, in_order)
 
 
 def wider_twin(policy: Policy, space: Space, reach: Mapping[str, Reach], rule: Rule) -> Rule | None:

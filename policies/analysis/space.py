@@ -166,11 +166,6 @@ class Space:
         """True where the fact is known to be so."""
         return self.box_of({name: self.axis(name).words([True])})
 
-    def other_than(self, name: str, *values: object) -> Function:
-        """True where the fact is none of the words, or unknown."""
-        axis = self.axis(name)
-        return self.box_of({name: axis.full & ~axis.words(values)})
-
     def unknown(self, name: str) -> Function:
         """True where the fact is unknown."""
         return self.box_of({name: self.axis(name).unknown})

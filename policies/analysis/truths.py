@@ -8,7 +8,7 @@ from typing import Final
 
 from policies.analysis.diagram import Function
 from policies.analysis.operation import Operation
-from policies.analysis.space import CURRENCY, DAY, KIND, Space
+from policies.analysis.space import DAY, KIND, Space
 from policies.conditions import All, Among, Any, Condition, Leaf, MoneyWithin, Not, Within
 from policies.document import Rule, Window
 from policies.vocabulary import ActionKind
@@ -111,8 +111,3 @@ def speech(space: Space, rule: Rule) -> Speech:
 def kinds(space: Space, *kinds: ActionKind) -> Function:
     """True where the action is known and one of these."""
     return space.words(KIND, *kinds)
-
-
-def currencies(space: Space, *codes: str) -> Function:
-    """True where the action's currency is one of these."""
-    return space.words(CURRENCY, *codes)

@@ -12,9 +12,7 @@ from policies.analysis.space import (
     DAY,
     INTENT,
     KIND,
-    OTHER_CURRENCY,
     REST,
-    TOO_MUCH,
     UNKNOWN,
     Axis,
     Piece,
@@ -64,8 +62,6 @@ def condition(space: Space, axis: Axis, masks: Masks) -> str:
     mask = masks[axis.name]
     if axis.name == DAY:
         return _days(axis, mask)
-    if axis.name in {TOO_MUCH, OTHER_CURRENCY}:
-        return f"it is {'' if mask & axis.words([True]) else 'not '}{axis.name}"
     fact = CATALOGUE[axis.name]
     if fact.type in {FactType.INTEGER, FactType.MONEY}:
         unit = fact.unit

@@ -113,6 +113,38 @@ def test_a_rule_that_a_stricter_one_always_goes_before_is_shadowed_by_it() -> No
     assert decide(file(EARLY, late, never), Facts(found.example.facts), now=found.example.now).rule == "stop"
 
 
+def test_a_rule_may_be_shadowed_by_several_together() -> None:
+    wide = written("wide", "allow", f"{REFUND}, charge.age_days: {{at_most: 50}}")
+    first = written("first", "deny", "action.kind: refund, charge.age_days: {at_most: 20}")
+    second = written("second", "deny", "action.kind: refund, charge.age_days: {between: [15, 70]}")
+    elsewhere = written("elsewhere", "deny", "action.kind: refund, charge.age_days: {above: 90}")
+    found = one(file(wide, first, second, elsewhere), KIND.SHADOWED_RULE)
+    assert found.rules == ("wide", "first", "second")
+    assert "'first' (deny) or rule 'second' (deny) decides" in found.message
+
+
+def test_a_hole_that_no_refund_can_fall_into_is_none() -> None:
+    left = "charge.refundable: {at_most: {usd: 10}}"
+    small = written("small", "allow", f"{REFUND}, {left}, action.amount: {{at_most: {{usd: 12}}}}")
+    large = written("large", "needs_approval", f"{REFUND}, {left}, action.amount: {{above: {{usd: 20}}}}")
+    assert KIND.GAP not in {finding.kind for finding in examine(file(small, large))}
+
+
+def test_tiers_that_pay_no_more_than_the_one_above_them_are_not_used() -> None:
+    less = "less: {mode: execute_with_audit, at_most: {usd: 50}}, more: {mode: execute_with_review, at_most: {usd: 40}}"
+    policy = file(EARLY, head=HEAD.replace("approve: {", f"{less}, approve: {{"))
+    assert {finding.about for finding in examine(policy) if finding.kind is KIND.UNUSED_TIER} == {"less", "more"}
+
+
+def test_the_bound_of_a_tier_that_no_money_comes_to_is_idle() -> None:
+    policy = file(
+        written("answer", "allow", "action.kind: reply"), head=HEAD.replace("action: refund", "action: reply")
+    )
+    found = one(policy, KIND.UNREACHABLE_THRESHOLD)
+    assert (found.about, found.tiers) == ("auto", ("auto",))
+    assert "at_most 50.00 USD" in found.message
+
+
 def test_a_rule_that_repeats_a_part_of_another_is_shadowed_by_it() -> None:
     narrow = written("always-early", "allow", f"{REFUND}, charge.age_days: {{at_most: 20}}, charge.has_twin: true")
     found = one(file(EARLY, narrow), KIND.SHADOWED_RULE)
@@ -248,6 +280,12 @@ def test_every_promise_fails_with_an_evaluator_that_allows_everything() -> None:
     hands = written("hands", "allow", "action.kind: {one_of: [bulk_email, refund]}")
     found = broken(file(*WISHFUL, hands, more=LIMITED), decide_=generous)
     assert found == {"remaining", "currency", "other-customer", "disputed", "identity", "human-only", "caps"}
+
+
+def test_a_broken_promise_is_a_finding_with_the_case() -> None:
+    found = [finding for finding in examine(file(*WISHFUL), decide_=generous) if finding.kind is KIND.BROKEN_PROMISE]
+    assert "disputed" in {finding.about for finding in found}
+    assert all(finding.example is not None and "do not publish" in finding.message for finding in found)
 
 
 def test_a_larger_refund_that_is_judged_more_mildly_comes_with_both_cases() -> None:

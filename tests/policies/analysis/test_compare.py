@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from policies.analysis.answer import answer_of
 from policies.analysis.compare import Comparison, compare
 from policies.analysis.effect import Direction, effect_of
+from policies.analysis.report import comparison_form, comparison_text
 from policies.analysis.words import effect_text
 from policies.document import Policy
 from policies.evaluate import decide
@@ -33,6 +36,9 @@ SMALL = """
     limits:
       tenant: [{id: day, window: 1d, amount: {usd: 1000}}]
 """
+
+
+RISK = "risk: {approve_at: 5, factors: [{id: f, points: 5, reason: F., when:"
 
 
 def changed(old: str, new: str) -> Policy:
@@ -92,7 +98,7 @@ def test_a_change_goes_one_way_or_both(old: str, new: str, way: str) -> None:
     ("more", "way"),
     [
         ("budgets: {tool_calls: 9}", "tightens"),
-        ("privacy: {never_read: [ticket.tags]}", "tightens"),
+        ("privacy: {never_read: [requester.phone]}", "tightens"),
         ("privacy: {forbidden_providers: [claude]}", "tightens"),
         ("domains: {links: [help.example.com]}", "loosens"),
         ("canary: {share_percent: 10}", "tightens"),
@@ -150,3 +156,67 @@ def test_a_comparison_that_takes_too_long_says_so_and_counts_as_loosening() -> N
 def test_nothing_differs_between_two_spellings_of_one_policy() -> None:
     comparison = compare(shipped(), parse_policy(shipped_text() + "\n# a comment\n", name="again.yaml"))
     assert (comparison.direction, comparison.regions, comparison.settings) == (Direction.NEITHER, (), ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        ("segments:", "languages: [en]\n    segments:", "request.language"),
+        ("hold: 600s", "hold: 600s, min_confidence_percent: 70", "request.confidence_percent"),
+        ("limits:", f"{RISK} {{order.age_days: {{above: 9}}}}}}]}}\n    limits:", "order.age_days"),
+        ("limits:", f"{RISK} {{charge.amount: {{above: {{usd: 9}}}}}}}}]}}\n    limits:", "charge.amount_minor"),
+    ],
+)
+def test_a_change_is_told_by_the_fact_that_it_is_about(old: str, new: str, fact: str) -> None:
+    assert all(fact in dict(region.conditions) for region in difference(old, new).regions)
+    assert difference(old, new).direction is Direction.TIGHTENS
+
+
+def test_factors_that_stay_are_not_what_the_change_is_about() -> None:
+    kept = "{id: kept, points: 5, reason: K., when: {order.age_days: {above: 9}}}"
+    new = "{id: new, points: 5, reason: N., when: {charge.age_days: {above: 9}}}"
+    before, after = (
+        parsed(f"{SMALL}    risk: {{approve_at: 5, factors: [{factors}]}}\n") for factors in (kept, f"{kept}, {new}")
+    )
+    told = {fact for region in compare(before, after).regions for fact, _ in region.conditions}
+    assert ("charge.age_days" in told, "order.age_days" in told) == (True, False)
+
+
+def test_a_wider_limit_is_told_with_its_numbers() -> None:
+    before, after = (parsed(SMALL.replace("usd: 1000", f"usd: {usd}")) for usd in (1000, 1200))
+    (line,) = said(compare(before, after))
+    assert "within day (100000 minor units in 86400 s) -> auto after 600 s within day (120000 minor units" in line
+
+
+def test_a_limit_of_counts_is_told_with_its_count() -> None:
+    before, after = (parsed(SMALL.replace("amount: {usd: 1000}", f"count: {count}")) for count in (5, 4))
+    comparison = compare(before, after)
+    assert "within day (5 times in 86400 s)" in said(comparison)[0]
+    assert comparison.direction is Direction.TIGHTENS
+
+
+def test_days_without_a_beginning_and_facts_that_must_be_known_have_words() -> None:
+    method = "when: {charge.payment_method: {one_of: [card, bank_debit, wallet, other]}}"
+    rule = f"{{id: w, effect: deny, reason: No., if_unknown: skip, valid: {{until: 2026-11-30}}, {method}}}"
+    lines = said(difference("limits:", f"  - {rule}\n    limits:"))
+    assert all("until 2026-11-30" in line and "charge.payment_method known" in line for line in lines)
+    assert lines
+
+
+def test_other_channels_go_both_ways() -> None:
+    before, after = (parsed(f"{SMALL}    channels: [{channel}]\n") for channel in ("email", "web"))
+    assert compare(before, after).direction is Direction.BOTH
+
+
+def test_the_text_of_a_comparison_tells_settings_and_what_is_left_out() -> None:
+    comparison = compare(parsed(SMALL), parsed(f"{SMALL}    budgets: {{tool_calls: 9}}\n"))
+    assert comparison_text(replace(comparison, more_regions=3)).endswith(
+        "and 3 more sets of cases\n\ntightens: budgets.tool_calls: no bound -> 9"
+    )
+    setting = {"name": "budgets.tool_calls", "before": "no bound", "after": "9", "direction": "tightens"}
+    assert comparison_form(comparison)["settings"] == [setting]
+
+
+def test_the_text_of_a_comparison_that_was_not_made_says_why() -> None:
+    text = comparison_text(compare(parsed(SMALL), changed("usd: 20", "usd: 10"), bound=100))
+    assert "not compared, so it counts as loosening: the analysis takes more than 100 steps" in text
