@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evals.bench.audit_log import audit_append, audit_verify
 from evals.bench.policy_analysis import policy_check, policy_diff
 from evals.bench.policy_decide import decide
 from evals.bench.policy_whatif import whatif
@@ -36,6 +37,8 @@ BENCHES: Final[dict[str, Measure]] = {
     "policy_check": policy_check,
     "policy_diff": policy_diff,
     "whatif": whatif,
+    "audit_append": audit_append,
+    "audit_verify": audit_verify,
 }
 
 
