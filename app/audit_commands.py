@@ -26,6 +26,7 @@ from app.owner import session_for
 from app.terminal import commanding_of, operator, say, say_json
 from app.witnessing import sinks_of
 from connectors.witness.folder import WitnessFolder
+from graph.audit.catalogue import page
 from graph.audit.errors import LogBroken
 from graph.audit.evidence import evidence
 from graph.audit.log import append
@@ -193,6 +194,12 @@ def keys_command(ctx: typer.Context) -> None:
     """Print the verifier keys of the log, the present one first: what an auditor must have from you."""
     commanding = commanding_of(ctx)
     say(str(key) for key in load_signer(commanding.settings).keys(commanding.tenant_id))
+
+
+@app.command("kinds")
+def kinds_command() -> None:
+    """Print the catalogue of events: each kind, what it means and its fields."""
+    typer.echo(page(), nl=False)
 
 
 @app.command("rotate")

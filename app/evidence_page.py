@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from graph.audit.catalogue import KINDS
 from graph.audit.note import read
 
 
@@ -22,11 +23,16 @@ def evidence_page(bundle: Mapping[str, Any]) -> str:
     )
     checkpoint = read(bundle["checkpoint"])
     events = [
-        {**event["leaf"], "means": "", "details": list(_details(event["leaf"]["body"]))} for event in bundle["events"]
+        {**event["leaf"], "means": _means(event["leaf"]["kind"]), "details": list(_details(event["leaf"]["body"]))}
+        for event in bundle["events"]
     ]
     return environment.get_template("evidence.html").render(
         bundle=bundle, events=events, origin=checkpoint.origin, size=checkpoint.size
     )
+
+
+def _means(kind: str) -> str:
+    return KINDS[kind].means if kind in KINDS else ""
 
 
 def _details(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

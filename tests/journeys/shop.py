@@ -37,6 +37,7 @@ from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.server import serve
 from connectors.sandbox.world.loading import Keys, arrive, load
 from connectors.sandbox.world.model import Setting
+from graph.audit.catalogue import problems
 from graph.audit.verify import verify
 from graph.build import build
 from graph.intake.stripe_events import take_in
@@ -279,6 +280,9 @@ class Shop:
         """Our log is whole and our books agree with Stripe's."""
         async with self.database.tenant(self.tenant) as session:
             assert (await verify(session, self.tenant)).holds
+        told = await self.rows("SELECT kind, body FROM audit_event ORDER BY seq")
+        found = [problem for event in told for problem in problems(event["kind"], event["body"])]
+        assert found == [], found
         ours = await self.rows("SELECT charge_id, refunded_minor, reserved_minor FROM charge_ledger")
         theirs: dict[str, int] = {}
         for entry in self.sandbox.doubles.stripe.ledger():
