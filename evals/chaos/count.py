@@ -85,8 +85,8 @@ def _drift(storm: Storm, made: Sequence[Any]) -> int:
     for row in storm.rows(_IN_DOUBT):
         in_doubt[row["charge_id"]] += row["amount_minor"]
     ours = {row["charge_id"]: row for row in storm.rows(_LEDGER)}
-    drift = sum(abs(row["reserved_minor"] - in_doubt[name]) for name, row in ours.items())
-    known = {name: row["refunded_minor"] for name, row in ours.items()}
+    drift: int = sum(abs(row["reserved_minor"] - in_doubt[name]) for name, row in ours.items())
+    known: dict[str, int] = {name: row["refunded_minor"] for name, row in ours.items()}
     return drift + sum(abs(known.get(name, 0) - theirs[name]) for name in {*known, *theirs} if not in_doubt[name])
 
 
