@@ -165,6 +165,12 @@ class TenantSettings(BaseModel):
     zendesk: ZendeskSettings | None = Field(default=None, description="the support side")
     stripe: StripeSettings | None = Field(default=None, description="the money side")
     orders: OrdersSettings | None = Field(default=None, description="the shop side; without it order facts are unknown")
+    confirm_above: dict[str, int] = Field(
+        default_factory=dict,
+        description="minor units by currency above which who approves must have signed in or typed the password within "
+        "15 minutes; with any listed, every amount in another currency counts as above",
+        examples=['{"usd": 10000}'],
+    )
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
     policy: str = Field(
         default="shipped",

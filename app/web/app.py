@@ -60,7 +60,9 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         doors = Entry(guard, sign_in, renderer, frozenset(providers))
         app.include_router(entry.routes(doors, is_demo=is_sandboxed(settings)))
         app.include_router(sso.routes(Sso(doors, providers)))
-        app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault_of(settings), now, new_id)))
+        above = {name: tenant.confirm_above for name, tenant in settings.tenants.items()}
+        shown = Pages(guard, renderer, database.tenant, vault_of(settings), now, new_id, sign_in, above)
+        app.include_router(pages.routes(shown))
     declared(app)
     app.add_middleware(
         Shield,

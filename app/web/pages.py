@@ -6,9 +6,9 @@ customer of the ticket may not, should they have an account.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -19,9 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app.identity.accounts import accounts_of_requester, name_of
+from app.identity.pace import TooMany
 from app.identity.roles import ANSWERERS, PEOPLE
 from app.identity.sessions import Visitor
+from app.identity.sign_in import SignIn, Wrong
 from app.web.access import Guard, Refused, add, signed_in
+from app.web.entry import address_of
 from app.web.reading import RunPage, read_run, read_runs
 from app.web.rendering import Renderer, static
 from graph.lifecycle.authors import authors_of_loosening
@@ -40,6 +43,8 @@ REASON_CODES: Final = (
     "customer_relation",
     "other",
 )
+CONFIRMED_FOR: Final = timedelta(minutes=15)
+"""How long the proof of who somebody is counts for what asks for it."""
 KEPT: Final = {"Cache-Control": "max-age=300"}
 REQUESTER: Final = "zendesk/user/"
 """How the subject of a run begins where it is a Zendesk user."""
@@ -51,6 +56,7 @@ class AnswerForm(BaseModel):
     decision: str
     reason_code: str = ""
     reply: str = ""
+    password: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Pages:
     vault: Vault
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
+    sign_in: SignIn
+    confirm_above: Mapping[str, Mapping[str, int]]
 
     async def style(self) -> Response:
         """The one style."""
@@ -86,13 +94,15 @@ class Pages:
                 raise _missing("run", run_id)
             actor = found.approval.decided_by if found.approval is not None else None
             decided_by = await name_of(session, tenant_id, actor)
+        visitor = signed_in(request)
         return self.renderer.page(
             request,
             "run.html",
             tenant_id=tenant_id,
             found=found,
             decided_by=decided_by,
-            may_answer=bool(signed_in(request).roles & ANSWERERS),
+            may_answer=bool(visitor.roles & ANSWERERS),
+            must_confirm=self._must_confirm(tenant_id, found, visitor),
             reason_codes=REASON_CODES,
         )
 
@@ -107,7 +117,45 @@ class Pages:
         if form.decision not in {choice.value for choice in Answer} or form.reason_code not in {"", *REASON_CODES}:
             text = f"{form.decision[:40]!r} is not an answer. Choose approve or reject."
             raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", text)
-        return await self._decide(tenant_id, approval_id, form, signed_in(request))
+        visitor = signed_in(request)
+        if form.decision == Answer.APPROVE.value:
+            await self._confirmed(request, tenant_id, approval_id, form, visitor)
+        return await self._decide(tenant_id, approval_id, form, visitor)
+
+    def _must_confirm(self, tenant_id: str, found: RunPage, visitor: Visitor) -> bool:
+        """Whether saying yes needs the person's password again: there is much money, and they came in a while ago."""
+        above = self.confirm_above.get(tenant_id, {})
+        amounts = [(str(action.get("currency")), action.get("amount_minor")) for action in found.run.actions]
+        is_much = bool(above) and any(isinstance(one, int) and one > above.get(unit, 0) for unit, one in amounts)
+        return is_much and not visitor.confirmed_within(CONFIRMED_FOR, self.now())
+
+    async def _confirmed(
+        self, request: Request, tenant_id: str, approval_id: str, form: AnswerForm, visitor: Visitor
+    ) -> None:
+        """Demand the password where it is needed.
+
+        Raises:
+            Refused: there is no such question, or the password is not theirs.
+        """
+        async with self.sessions(tenant_id) as session:
+            approval = await session.get(Approval, (tenant_id, approval_id))
+            found = await read_run(session, self.vault, tenant_id, approval.run_id) if approval is not None else None
+        if found is None:
+            raise _missing("question", approval_id)
+        if not self._must_confirm(tenant_id, found, visitor):
+            return
+        match await self.sign_in.confirm(visitor, form.password, address=address_of(request)):
+            case TooMany():
+                text = "Too many tries. Wait a quarter of an hour; nothing was changed."
+                raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "Not yet", text)
+            case Wrong():
+                text = (
+                    "This needs your password again, and that was not it; nothing was changed. Go back and type it. "
+                    "Whoever comes in by single sign-on signs out and in again instead."
+                )
+                raise Refused(HTTPStatus.FORBIDDEN, "Not confirmed", text)
+            case Visitor():
+                return
 
     async def _decide(self, tenant_id: str, approval_id: str, form: AnswerForm, visitor: Visitor) -> Response:
         choice = Answer(form.decision)
