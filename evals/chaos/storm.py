@@ -47,8 +47,8 @@ AMOUNT: Final = "1.90"
 SPEED: Final = 30.0
 """Seconds of business time in one of the machine's."""
 TICK_S: Final = 0.05
-CALM_S: Final = 240.0
-"""How long the rest may take once nothing breaks any more."""
+CALM_S: Final = 120.0
+"""How long the log may stand still, once nothing breaks any more, before what is unfinished counts as lost."""
 
 _PROGRESS: Final = "SELECT coalesce(max(seq), -1) AS seq FROM audit_event"
 _UNFINISHED: Final = """
@@ -174,9 +174,11 @@ class Storm:
         self._killed_at = self._back_at = None
 
     def _until_still(self) -> None:
-        until = time.monotonic() + CALM_S
-        while time.monotonic() < until:
+        seq, moved_at = self._seq, time.monotonic()
+        while time.monotonic() - moved_at < CALM_S:
             self._tend()
+            if self._seq != seq:
+                seq, moved_at = self._seq, time.monotonic()
             rows = self.rows(_UNFINISHED)
             is_told = bool(rows) and not rows[0]["open"] and rows[0]["told"] >= len(self.tickets)
             if is_told and not self.ground.sandbox.deliveries.busy():

@@ -57,6 +57,7 @@ def draws_of(request: EffectRequest) -> dict[LimitKey, Limit]:
 
 async def lock_charge(session: AsyncSession, tenant_id: str, facts: ChargeFacts) -> Charge:
     """Lock the charge's row, made from the facts on first sight."""
+    await await_first_sight(session, tenant_id, facts.charge_id)
     row = {
         "tenant_id": tenant_id,
         "charge_id": facts.charge_id,
@@ -94,6 +95,16 @@ async def lock_charge(session: AsyncSession, tenant_id: str, facts: ChargeFacts)
     locked = await lock_known_charge(session, tenant_id, facts.charge_id)
     assert locked is not None
     return locked
+
+
+async def await_first_sight(session: AsyncSession, tenant_id: str, charge_id: str) -> None:
+    """Let a charge's first row and the news of a refund on it come one after the other, for the transaction.
+
+    Neither could see the other's row before it is committed, and there is no row yet that both could lock.
+    """
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"charge|{tenant_id}|{charge_id}"}
+    )
 
 
 async def lock_known_charge(session: AsyncSession, tenant_id: str, charge_id: str) -> Charge | None:

@@ -135,6 +135,7 @@ async def _import(session: AsyncSession, refund: RefundView, hearing: Hearing) -
     """Record a refund that no live intent of ours made, once, and let it use up its charge."""
     if refund.charge_id is None:
         return Seen.NOTHING_NEW
+    await ledger.await_first_sight(session, hearing.tenant_id, refund.charge_id)
     is_new = await _record(session, refund, hearing)
     if not is_new and not await _move_status(session, refund, hearing):
         return Seen.NOTHING_NEW
