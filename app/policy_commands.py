@@ -8,6 +8,7 @@ needs no database starts none, so imports that reach one stand inside of the com
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -24,7 +25,7 @@ from policies.shelf import from_library
 if TYPE_CHECKING:
     from app.commanding import Commanding
     from app.policy_story import Story
-    from graph.lifecycle.desk import Compared, Desk, Wish
+    from graph.lifecycle.desk import Compared, Desk
     from graph.lifecycle.models import PolicySchedule
     from graph.lifecycle.publishing import Act, Answer
     from graph.rulebook import PolicyVersion
@@ -36,6 +37,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Why = Annotated[str, typer.Option("--why", help="Why; people and the log read it.")]
 Version = Annotated[str, typer.Argument(help="Beginning of the version's hash; `policy versions` lists them.")]
 Named = Annotated[str, typer.Argument(help="A policy file, a shipped one such as `shipped`, or a version's hash.")]
+As = Annotated[str | None, typer.Option("--as", help="Your account's e-mail address; asks for its password.")]
+Stdin = Annotated[bool, typer.Option("--stdin", help="Read that password from standard input, its first line.")]
 Time = Annotated[str | None, typer.Option(help="A time with its zone, like 2026-11-27T00:00:00+00:00.")]
 
 app = typer.Typer(name="policy", help="Check, explain, try and publish policy files.", no_args_is_help=True)
@@ -47,7 +50,7 @@ app.add_typer(schedule_app)
 
 
 @app.command("publish")
-def publish_command(
+def publish_command(  # noqa: PLR0913 - each is an option of the command
     ctx: typer.Context,
     policy: Named,
     *,
@@ -60,6 +63,8 @@ def publish_command(
     ] = False,
     at: Time = None,
     until: Time = None,
+    email: As = None,
+    stdin: Stdin = False,
     as_json: Json = False,
 ) -> None:
     """Let a policy decide from now on. What loosens needs a passing gate and a second person first."""
@@ -74,21 +79,33 @@ def publish_command(
     if wish.ends_at is not None and wish.ends_at <= (wish.starts_at or commanding.now()):
         raise UsageError(f"--until {until!r} is over before the change begins; give a later time")
     text = None if _is_version(policy) else publishable(policy)
-    compared, answer = commanding.run(_publish(commanding, policy, text, wish, why))
+    password = _password(email, from_stdin=stdin)
+
+    async def work() -> tuple[Compared, Answer | PolicySchedule]:
+        desk, act = _desk(commanding), await _act_as(commanding, why, email, password)
+        version = _one(await desk.versions(), policy) if text is None else await desk.draft(text, act)
+        compared = await desk.compared(version)
+        return compared, await desk.publish(compared, wish, act)
+
+    compared, answer = commanding.run(work())
     _report(commanding, compared, answer, as_json=as_json)
 
 
 @app.command("draft")
-def draft_command(ctx: typer.Context, policy: Named, *, as_json: Json = False) -> None:
+def draft_command(
+    ctx: typer.Context, policy: Named, *, email: As = None, stdin: Stdin = False, as_json: Json = False
+) -> None:
     """Store a policy as a version that decides nothing yet, and say what it would change. Its author is who runs it."""
     from app.policy_story import story_of
 
     commanding = commanding_of(ctx)
     text = publishable(policy)
 
+    password = _password(email, from_stdin=stdin)
+
     async def work() -> Story:
-        desk = _desk(commanding)
-        return await story_of(desk, await desk.compared(await desk.draft(text, _act(commanding, ""))))
+        desk, act = _desk(commanding), await _act_as(commanding, "", email, password)
+        return await story_of(desk, await desk.compared(await desk.draft(text, act)))
 
     _show(commanding.run(work()), as_json=as_json)
 
@@ -99,6 +116,8 @@ def approve_command(
     version: Version,
     *,
     why: Annotated[str, typer.Option("--why", help="What you looked at; the log keeps it.")],
+    email: As = None,
+    stdin: Stdin = False,
     as_json: Json = False,
 ) -> None:
     """Say yes, as the second person, to letting a version replace the one that decides now."""
@@ -106,8 +125,14 @@ def approve_command(
 
     commanding = commanding_of(ctx)
 
+    password = _password(email, from_stdin=stdin)
+
     async def work() -> tuple[Compared, Answer]:
-        desk, act = _desk(commanding), _act(commanding, why)
+        from app.policy_people import must_be_an_account
+
+        if email is None:
+            await must_be_an_account(commanding)
+        desk, act = _desk(commanding), await _act_as(commanding, why, email, password)
         compared = await desk.compared(_one(await desk.versions(), version))
         return compared, await desk.approve(compared, act)
 
@@ -241,13 +266,18 @@ def _act(commanding: Commanding, why: str) -> Act:
     return Act(operator(), commanding.now(), why.strip(), new_id)
 
 
-async def _publish(
-    commanding: Commanding, name: str, text: str | None, wish: Wish, why: str
-) -> tuple[Compared, Answer | PolicySchedule]:
-    desk, act = _desk(commanding), _act(commanding, why)
-    version = _one(await desk.versions(), name) if text is None else await desk.draft(text, act)
-    compared = await desk.compared(version)
-    return compared, await desk.publish(compared, wish, act)
+def _password(email: str | None, *, from_stdin: bool) -> str:
+    from app.policy_people import password_for
+
+    return "" if email is None else password_for(email, from_stdin=from_stdin)
+
+
+async def _act_as(commanding: Commanding, why: str, email: str | None, password: str) -> Act:
+    """Somebody's act: that of the account they named and proved to be theirs, else of the machine's account."""
+    from app.policy_people import account_actor
+
+    act = _act(commanding, why)
+    return act if email is None else replace(act, actor=await account_actor(commanding, email, password))
 
 
 def _report(

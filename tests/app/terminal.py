@@ -42,9 +42,9 @@ class Terminal:
     tenant: str
     admin_url: str
 
-    async def run(self, *arguments: str) -> Done:
+    async def run(self, *arguments: str, typed: str | None = None) -> Done:
         """Run one command in a thread, because commands bring their own event loop."""
-        return await asyncio.to_thread(_invoke, list(arguments))
+        return await asyncio.to_thread(_invoke, list(arguments), typed)
 
     async def log(self, kind: str, **body: object) -> None:
         """Append one event to the tenant's log."""
@@ -61,6 +61,6 @@ class Terminal:
             )
 
 
-def _invoke(arguments: list[str]) -> Done:
-    done = CliRunner().invoke(build(arguments), arguments)
+def _invoke(arguments: list[str], typed: str | None) -> Done:
+    done = CliRunner().invoke(build(arguments), arguments, input=typed)
     return Done(done.exit_code, done.stdout, done.exception)

@@ -21,6 +21,7 @@ rules:
     reason: Nothing is refunded.
     when: {action.kind: refund}
 """
+PASSWORD = "correct horse battery staple 1042"
 LOOSER = """
 policy: looser
 extends: shipped
@@ -219,3 +220,26 @@ async def test_a_wish_that_makes_no_sense_is_one_clear_line(terminal: Terminal, 
     done = await terminal.run("policy", "publish", "shipped", *options)
     assert isinstance(done.error, UsageError)
     assert said in str(done.error)
+
+
+async def test_two_accounts_draft_and_approve_and_nobody_says_yes_in_anothers_name(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "looser.yaml"
+    file.write_text(LOOSER)
+    await terminal.run("policy", "publish", "shipped")
+    for email, role in (("ada@shop.example", "ops_lead"), ("bob@shop.example", "admin"), ("eve@shop.example", "agent")):
+        await terminal.run("account", "create", email, "--role", role, "--stdin", typed=f"{PASSWORD}\n")
+    as_ada = ("--as", "ada@shop.example", "--stdin")
+    await terminal.run("policy", "draft", str(file), *as_ada, typed=f"{PASSWORD}\n")
+    approve = ("policy", "approve", hash_of(LOOSER)[:12], "--why", "fine")
+    unnamed = await terminal.run(*approve)
+    assert "has accounts that may approve" in str(unnamed.error)
+    wrong = await terminal.run(*approve, "--as", "bob@shop.example", "--stdin", typed="not it\n")
+    assert "open no account" in str(wrong.error)
+    agent = await terminal.run(*approve, "--as", "eve@shop.example", "--stdin", typed=f"{PASSWORD}\n")
+    assert "policies are changed by admin or ops_lead" in str(agent.error)
+    own = await terminal.run(*approve, *as_ada, typed=f"{PASSWORD}\n")
+    assert own.status == 1
+    other = await terminal.run(*approve, "--as", "bob@shop.example", "--stdin", typed=f"{PASSWORD}\n")
+    assert (other.status, "you approve of" in other.out) == (0, True)
