@@ -54,7 +54,7 @@ async def story_of(desk: Desk, compared: Compared) -> Story:
     version = compared.version
     async with desk.sessions() as session:
         has = await standing(session, desk.tenant_id, version.policy_hash, compared.base_hash)
-        named = or_(*(col(AuditEvent.body)[key].astext == version.policy_hash for key in _NAMED_AS))
+        named = or_(*(col(AuditEvent.body)[key].as_string() == version.policy_hash for key in _NAMED_AS))
         query = (
             select(AuditEvent)
             .where(col(AuditEvent.tenant_id) == desk.tenant_id, col(AuditEvent.kind).startswith("policy."), named)
