@@ -13,6 +13,7 @@ from typing import Final
 CONFIDENCE: Final = 0.95
 _STEPS: Final = 52
 _TINY: Final = 1e-300
+_EXACT: Final = 1e-13
 
 
 @lru_cache(maxsize=65_536)
@@ -53,9 +54,7 @@ def fewest_trials(floor: float) -> int:
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction (Lentz)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
+    """The regularised incomplete beta function between zero and one, by its continued fraction (Lentz)."""
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
     if x < (a + 1) / (a + b + 2):
         return front * _fraction(a, b, x) / a
@@ -64,17 +63,17 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 
 def _fraction(a: float, b: float, x: float) -> float:
     c, d = 1.0, 1 / _away_from_zero(1 - (a + b) * x / (a + 1))
-    value = d
-    for step in range(1, 500):
+    value, step, factor = d, 0, 0.0
+    while abs(factor - 1) >= _EXACT:
+        step += 1
         for numerator in (
             step * (b - step) * x / ((a + 2 * step - 1) * (a + 2 * step)),
             -(a + step) * (a + b + step) * x / ((a + 2 * step) * (a + 2 * step + 1)),
         ):
             d = 1 / _away_from_zero(1 + numerator * d)
             c = _away_from_zero(1 + numerator / c)
-            value *= c * d
-        if abs(c * d - 1) < 1e-13:  # noqa: PLR2004 - as exact as a float is
-            break
+            factor = c * d
+            value *= factor
     return value
 
 

@@ -16,7 +16,7 @@ import polars as pl
 from policies.document import Policy, Rule
 from policies.locked import FLAGS, HUMAN_ONLY, MOVES_MONEY
 from policies.money import CURRENCIES
-from policies.tables import MODES, RANK, Tables, tables_of
+from policies.tables import RANK, Tables, tables_of
 from policies.tools import TOOL_OF_ACTION, ToolEntry
 from policies.vocabulary import ActionKind, Mode, Reason, Tool, Verdict
 from policies.whatif.autonomy import Ladder, Rung, choice, on_days
@@ -369,8 +369,3 @@ def _other_currency(rows: Rows) -> Told:
     if theirs is not None:
         return negated(rows.is_word(CURRENCY, {theirs}))
     return pl.col(CURRENCY) != pl.col("charge.currency")
-
-
-def mode_of(rank_of_mode: int) -> Mode:
-    """The mode of a rank, as the columns hold it."""
-    return MODES[rank_of_mode]

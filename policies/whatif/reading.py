@@ -55,11 +55,10 @@ def _piece(lines: list[tuple[int, bytes]], name: str) -> pl.DataFrame:
         columns = zip(_COLUMNS.items(), zip(*rows, strict=True), strict=True)
         return pl.DataFrame([pl.Series(column, values, dtype=kind) for (column, kind), values in columns])
     except (_Odd, KeyError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-        for (number, _), record in zip(lines, records, strict=True):
-            _check(record, f"{name}:{number}")
-        raise HistoryError(
-            f"{name}:{lines[0][0]}: these lines do not fit together: {str(error).splitlines()[0]}"
-        ) from error
+        numbered = zip(lines, records, strict=True)
+        wrong = (f"{name}:{number}: {problem}" for (number, _), record in numbered for problem in _problems(record))
+        unnamed = f"{name}:{lines[0][0]}: a value does not fit ({type(error).__name__}): write lines like {_EXAMPLE}"
+        raise HistoryError(next(wrong, unnamed)) from error
 
 
 class _Odd(Exception):
@@ -104,25 +103,16 @@ def _own(record: Mapping[str, Any]) -> list[object]:
 
 
 def _time(value: object) -> datetime | None:
-    """The moment in UTC; None where it is none, or has no zone."""
+    """The moment in UTC; None where it is none, has no zone, or lies before the first year or after the last."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _check(record: Mapping[str, Any], place: str) -> None:
-    """Refuse a record that is wrong, and say what is wrong with it.
-
-    Raises:
-        HistoryError: what is wrong.
-    """
-    for problem in _problems(record):
-        raise HistoryError(f"{place}: {problem}")
 
 
 def _problems(record: Mapping[str, Any]) -> Iterator[str]:
+    """All that is wrong with a record."""
     for field in record:
         if field not in _FIELDS:
             close = get_close_matches(field, _FIELDS, n=1)

@@ -258,3 +258,10 @@ def test_the_worst_day_is_the_smaller_of_what_the_limits_let_through() -> None:
     worst = json.loads(out)["within_24h_minor"]
     assert (status, worst["usd"], worst["jpy"]) == (0, 200_000, 300_000)
     assert "usd: at most 2000.00 USD within any 24 hours" in run("worst-case")[1]
+
+
+def test_without_a_limit_that_names_an_amount_nothing_bounds_a_day(tmp_path: Path) -> None:
+    unlimited = tmp_path / "unlimited.yaml"
+    unlimited.write_text("policy: unlimited\n" + rule("{action.kind: refund}"), encoding="utf-8")
+    status, out, err = run("worst-case", "--policy", str(unlimited))
+    assert (status, out, err) == (0, "no limit names an amount, so nothing bounds a day\n", "")

@@ -123,6 +123,16 @@ def test_a_rule_may_be_shadowed_by_several_together() -> None:
     assert "'first' (deny) or rule 'second' (deny) decides" in found.message
 
 
+def test_a_rule_that_adds_nothing_to_an_earlier_shadow_is_not_named() -> None:
+    wide = written("wide", "allow", f"{REFUND}, charge.age_days: {{at_most: 50}}")
+    first = written("first", "deny", "action.kind: refund, charge.age_days: {at_most: 30}")
+    within = written("within", "deny", "action.kind: refund, charge.age_days: {between: [10, 20]}")
+    last = written("last", "deny", "action.kind: refund, charge.age_days: {between: [25, 70]}")
+    findings = examine(file(wide, first, within, last))
+    shadowed = {found.about: found.rules for found in findings if found.kind is KIND.SHADOWED_RULE}
+    assert shadowed == {"wide": ("wide", "first", "last"), "within": ("within", "first")}
+
+
 def test_a_hole_that_no_refund_can_fall_into_is_none() -> None:
     left = "charge.refundable: {at_most: {usd: 10}}"
     small = written("small", "allow", f"{REFUND}, {left}, action.amount: {{at_most: {{usd: 12}}}}")

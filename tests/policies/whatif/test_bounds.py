@@ -8,7 +8,7 @@ from scipy.stats import beta
 from policies.whatif.bounds import fewest_trials, lower_bound, upper_bound
 
 
-@pytest.mark.parametrize("trials", [1, 2, 7, 50, 333, 5_000])
+@pytest.mark.parametrize("trials", [1, 2, 7, 50, 333, 5_000, 2_000_000])
 def test_bounds_are_those_of_the_beta_distribution(trials: int) -> None:
     for successes in {0, 1, trials // 3, trials // 2, trials - 1, trials}:
         low = 0.0 if successes == 0 else beta.ppf(0.05, successes, trials - successes + 1)

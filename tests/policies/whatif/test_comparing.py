@@ -108,3 +108,10 @@ def test_the_report_says_the_same_to_people_and_programs() -> None:
     assert "refund 60.00 USD, None: needs_approval/approve -> allow/auto; a person: approved" in text
     assert "worst day after, as the limits have it: 2000.00 USD" in text
     assert "1 of 2 that people decided are left to people; of the other 1 1 agree (at least 5.0% at 95 %)" in text
+
+
+def test_a_report_without_examples_lists_none() -> None:
+    found = whatif(policy(usd_50="usd: 100"), past(refund(6000)))
+    text = whatif_text(found, seconds=0.5, flips=())
+    assert "1 are answered otherwise, on 1 tickets:" in text
+    assert "new automatic ones first" not in text

@@ -41,6 +41,27 @@ def test_columns_and_evaluator_agree_on_random_policies_and_facts(seed: int) -> 
         assert not disagreements(policy_of(rng), cases)
 
 
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("action.amount_minor", None),
+        ("action.currency", None),
+        ("action.currency", "usd"),
+        ("charge.currency", None),
+        ("charge.currency", "eur"),
+    ],
+)
+def test_they_agree_on_a_history_in_which_every_row_has_the_same_value_or_none(fact: str, value: str | None) -> None:
+    rng = Random(11)
+    cases: list[Case] = []
+    for _ in range(100):
+        facts = facts_of(rng)
+        facts.pop(fact, None)
+        cases.append(({**facts, fact: value} if value is not None else facts, time_of(rng)))
+    for _ in range(6):
+        assert not disagreements(policy_of(rng), cases)
+
+
 def test_they_agree_on_every_shipped_case_and_around_its_amount() -> None:
     cases: list[Case] = []
     for case in shipped_cases():

@@ -47,6 +47,13 @@ def test_what_is_written_is_read_as_it_was() -> None:
     assert prepared(read).digest == prepared(read_history(text.splitlines(), name="past.jsonl")).digest
 
 
+def test_a_history_without_a_known_fact_is_written_with_none_and_read_again() -> None:
+    read = read_history([line(facts={})], name="past.jsonl")
+    (only,) = written(read).splitlines()
+    assert json.loads(only)["facts"] == {}
+    assert read_history([only], name="past.jsonl").equals(read)
+
+
 def test_every_line_is_a_plain_json_object_without_nulls() -> None:
     history = history_of([({"requester.segment": 'a "b" \\ \n\t c', "order.known": False}, time_of(Random(1)))])
     (only,) = written(history).splitlines()
@@ -72,6 +79,7 @@ def test_unknown_facts_may_be_null_or_left_out_and_empty_lines_are_skipped() -> 
         (line(mode=1), "field 'mode' cannot be 1: give one of shadow, "),
         (line(at="2026-11-21T09:00:00"), "field 'at' cannot be '2026-11-21T09:00:00': give a time with its zone"),
         (line(at="yesterday"), "field 'at' cannot be 'yesterday'"),
+        (line(at="0001-01-01T00:00:00+14:00"), "field 'at' cannot be '0001-01-01T00:00:00+14:00': give a time with"),
         (line(at=None), "past.jsonl:2: field 'at' is missing"),
         (line(ticket=7), "field 'ticket' cannot be 7: give text"),
         (line(reviw="approved"), "unknown field 'reviw'; did you mean 'review'?"),

@@ -124,6 +124,21 @@ def test_a_threshold_that_does_not_exist_is_refused(written: str, more: dict[str
     assert said in str(caught.value)
 
 
+def test_a_segment_that_the_policy_does_not_declare_is_refused() -> None:
+    declared = parsed(POLICY + "segments: [vip, standard]\n")
+    assert threshold_of(declared, "auto.usd", segment="vip").segment == "vip"
+    with pytest.raises(ThresholdError, match="unknown segment 'vpi': known are standard, vip"):
+        threshold_of(declared, "auto.usd", segment="vpi")
+
+
+def test_moving_one_tier_leaves_the_others_as_they_are() -> None:
+    two = parsed(POLICY.replace("  matrix:", "    audit: {mode: execute_with_audit, at_most: {usd: 80}}\n  matrix:"))
+    moved = with_threshold(two, USD, 6000)
+    assert moved.tiers["auto"].at_most == {"usd": 6000, "eur": 4000}
+    assert moved.tiers["audit"] == two.tiers["audit"]
+    assert moved.content_hash != two.content_hash
+
+
 def test_a_tier_without_a_bound_has_no_threshold() -> None:
     with pytest.raises(ThresholdError, match="covers every amount"):
         threshold_of(parsed(POLICY.replace(", at_most: {usd: 50, eur: 40}", "")), "auto.usd")
