@@ -49,7 +49,7 @@ async def test_what_a_customer_wrote_is_shown_as_text_and_never_as_markup(
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     for tag in ("<script", "<img", "<svg"):
         assert tag not in page.lower()
-    assert "49" not in page.split("</head>")[1].split("run_1")[0]
+    assert str(7919 * 7919) not in page
 
 
 async def test_every_page_forbids_scripts_frames_and_caches(door: Door, tmp_path: Path) -> None:
