@@ -10,16 +10,14 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from importlib.resources import files
-from pathlib import Path
-from typing import Final
 
 from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.database_checks import database_findings
-from app.errors import AppError
+from app.errors import AppError, SettingsError
 from app.findings import Check, State, note, ok, wrong
 from app.log_checks import key_findings, log_findings
 from app.settings import Environment, Provider, Settings, load_master_key
+from app.setup import policy_text
 from app.storage import locate
 from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskSettings
 from connectors.claude.client import ClaudeAdapter
@@ -33,8 +31,6 @@ from policies.parse import parse_policy
 __all__ = ["Check", "State", "examine"]
 
 Clock = Callable[[], datetime]
-
-SHIPPED_POLICY: Final = "refunds.yaml"
 
 
 def examine(settings: Settings, *, now: Clock) -> list[Check]:
@@ -212,16 +208,12 @@ def _orders(name: str, settings: OrdersSettings) -> Iterator[Check]:
 def _policy(name: str, policy: str) -> Check:
     subject = f"{name} policy"
     try:
-        if policy == "shipped":
-            text, label = files("policies").joinpath("library", SHIPPED_POLICY).read_text("utf-8"), SHIPPED_POLICY
-        else:
-            text, label = Path(policy).read_text("utf-8"), policy
-        parsed = parse_policy(text, name=label)
-    except (OSError, UnicodeDecodeError) as error:
-        return wrong(subject, f"the file {policy!r} cannot be read: {error}", f"correct tenants.{name}.policy")
+        parsed = parse_policy(policy_text(policy), name=policy)
+    except SettingsError as error:
+        return wrong(subject, str(error), f"correct tenants.{name}.policy")
     except PolicyPackageError as error:
         problems = str(error).splitlines()
         return wrong(
             subject, f"{len(problems)} problems, first: {problems[0]}", f"run `countersign policy check {policy}`"
         )
-    return ok(subject, f"{label}, {len(parsed.rules)} rules, {parsed.content_hash[:12]}")
+    return ok(subject, f"{policy}, {len(parsed.rules)} rules, {parsed.content_hash[:12]}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 
 from sqlalchemy.dialects.postgresql import insert
@@ -17,18 +16,18 @@ from app.settings import Settings
 from graph.audit.log import append
 from graph.errors import PolicyMissing
 from graph.rulebook import publish, published_hash
-
-SHIPPED = "shipped"
+from policies.shelf import SHIPPED, STARTER, from_library
 
 
 def policy_text(name: str) -> str:
-    """The text of a policy file; `shipped` is the one that comes with the product.
+    """The text of a policy file; `starter` and `shipped` come with the product.
 
     Raises:
         SettingsError: the file cannot be read.
     """
-    if name == SHIPPED:
-        return (files("policies.library") / "refunds.yaml").read_text("utf-8")
+    named = from_library(name) if name in {STARTER, SHIPPED} else None
+    if named is not None:
+        return named
     try:
         return Path(name).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -173,8 +173,9 @@ class TenantSettings(BaseModel):
     )
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
     policy: str = Field(
-        default="shipped",
-        description="`shipped`, or the path of a policy file; used until a version is published",
+        default="starter",
+        description="`starter`, which only watches; `shipped`, the demo's; or the path of a policy file; used until a "
+        "version is published",
         examples=["policies/acme.yaml"],
     )
     brand: str = Field(default="", description="the shop's name as replies sign it", examples=["Acme"])

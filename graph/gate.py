@@ -98,18 +98,25 @@ class Gate:
         self._record(tool, operation, reference, "allowed", "done", started)
         return answer
 
+    async def switched_off(self, tool: Tool) -> str | None:
+        """Why a kill switch stops the tool, or None where it may be used.
+
+        Once a step is soon enough for reading; what changes something outside reads its switch as it reserves.
+        """
+        if self.switches is None:
+            async with self.runtime.sessions(self.tenant.tenant_id) as session:
+                self.switches = await read_switches(session, self.tenant.tenant_id)
+        return self.switches.get(tool.value)
+
     async def _admit(self, tool: Tool, operation: str, reference: str) -> None:
         refusal = self.tools.refusal_to_read(tool)
         if refusal is not None:
             self._refuse(tool, operation, reference, "policy")
             raise ToolForbidden(tool.value, refusal)
-        if self.switches is None:
-            # Once a step is soon enough for reading; what changes something outside reads its switch as it reserves.
-            async with self.runtime.sessions(self.tenant.tenant_id) as session:
-                self.switches = await read_switches(session, self.tenant.tenant_id)
-        if tool.value in self.switches:
+        reason = await self.switched_off(tool)
+        if reason is not None:
             self._refuse(tool, operation, reference, "switched_off")
-            raise ToolSwitchedOff(tool.value, self.switches[tool.value])
+            raise ToolSwitchedOff(tool.value, reason)
         try:
             self.spending.admit_tool_call()
         except BudgetExhausted:

@@ -90,13 +90,14 @@ class StepContext:
         """The policy version that the run was started under."""
         return self.context.policy
 
-    def may_ask_claude(self, *, calls: int) -> bool:
-        """Whether the policy lets a text of this run leave for Claude, which may take so many calls of models."""
+    async def may_ask_claude(self, *, calls: int) -> bool:
+        """Whether policy and switches let a text of this run leave for Claude, which may take so many calls."""
         policy = self.policy
         return (
             not policy.privacy.forbidden_providers
             and policy.tools.refusal_to_read(Tool.MODEL_CALL) is None
             and self.spending.model_calls_left(calls)
+            and await self.gate.switched_off(Tool.MODEL_CALL) is None
         )
 
     @property

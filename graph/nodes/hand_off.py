@@ -35,7 +35,8 @@ async def hand_off(context: StepContext) -> Step:
     findings = await _findings(context, reason)
     if _is_shadow(context, findings):
         # A shadow run leaves no trace outside.
-        return Step("close", ended, body={"reason": reason.value, "shadow": True})
+        drafted = {} if findings.draft is None else {"draft": findings.draft}
+        return Step("close", ended, drafted, body={"reason": reason.value, "shadow": True}, run={"is_shadow": True})
     lists = context.policy.tools.answer(Tool.ZENDESK_UPDATE)
     if lists is not None and lists.verdict is Verdict.DENY:
         return Step("close", ended, body={"reason": reason.value, "no_note": lists.entry})

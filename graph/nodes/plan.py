@@ -80,7 +80,7 @@ async def _settle_choice(
 ) -> tuple[Item, tuple[ModelUse, ...]]:
     if not item.is_ambiguous:
         return item, ()
-    if not context.may_ask_claude(calls=1):
+    if not await context.may_ask_claude(calls=1):
         return item, ()
     context.spending.admit_model_call()
     privacy = context.policy.privacy

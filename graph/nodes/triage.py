@@ -28,7 +28,8 @@ async def triage(context: StepContext) -> Step:
         subject if shows_models(privacy, "ticket.subject") else "",
         snapshot.newest,
         snapshot.history if shows_models(privacy, "ticket.history") else (),
-        asks_claude=context.may_ask_claude(calls=2),  # where it does not answer, the embedded model is called, too
+        # Where Claude does not answer, the embedded model is called, too.
+        asks_claude=await context.may_ask_claude(calls=2),
     )
     context.spending.note(understood.uses)
     found = understood.triage

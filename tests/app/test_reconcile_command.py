@@ -60,9 +60,9 @@ async def test_an_effect_that_stripe_does_not_have_is_drift_in_minor_units(termi
             """
             INSERT INTO effect (tenant_id, effect_id, run_id, ticket_id, cycle, kind, business_key, state, tool,
               charge_id, amount_minor, currency, idempotency_key, actor, created_at, due_at, first_sent_at,
-              settled_at, attempts, resolve_only, fence, vendor_object)
+              settled_at, attempts, reissues, resolve_only, fence, vendor_object)
             VALUES ('demo', 'eff_1', 'run_1', '1', 0, 'refund', 'k', 'settled', 'stripe.refund', 'ch_1', 2490, 'usd',
-              'key', 'agent', now(), now(), now() - interval '1 minute', now() - interval '1 minute', 1, false, 1,
+              'key', 'agent', now(), now(), now() - interval '1 minute', now() - interval '1 minute', 1, 0, false, 1,
               're_x')
             """
         )

@@ -30,6 +30,8 @@ async def test_a_new_tenant_in_shadow_leaves_no_trace_outside(shop: Shop, settin
     assert (await shop.outcome(ticket))[0] == "handed_off"
     assert [shop.said(ticket, public=public) for public in (True, False)] == [[], []]
     assert shop.refunds() == []
+    (run,) = await shop.rows("SELECT is_shadow FROM run")
+    assert run["is_shadow"]
 
 
 async def test_a_run_that_used_up_its_calls_is_handed_over_with_a_note(shop: Shop) -> None:
