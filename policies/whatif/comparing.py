@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ from policies.whatif.history import AMOUNT, CURRENCY, INTENT, KIND, Prepared, Re
 
 REVIEWS: Final = tuple(review.value for review in Review)
 FLIPS_SHOWN: Final = 20
-_YES: Final = (Review.APPROVED.value, Review.EDITED.value)
+_YES: Final = (Review.APPROVED, Review.EDITED)
 
 
 class Course(StrEnum):
@@ -199,25 +199,22 @@ def whatif(
     counts = _counts(sides, history)
     flipped = sides.filter(_IS_FLIPPED).get_column("row")
     reference = current if compared_with is None else compared_with
-    days = _days(sides, history)
-    currencies = set(counts.get_column("currency").drop_nulls().to_list())
+    currencies = {count.currency for count in counts if count.currency is not None}
     return WhatIf(
         history=history,
         candidate=candidate,
         compared_with=compared_with,
-        before=_side(counts, _BEFORE, days, reference, currencies),
-        after=_side(counts, _AFTER, days, candidate, currencies),
+        before=_side(counts, _before, _busiest_day(sides, "was_course", history, currencies), reference, currencies),
+        after=_side(counts, _after, _busiest_day(sides, "course", history, currencies), candidate, currencies),
         flipped=len(flipped),
         flipped_tickets=history.history.get_column("ticket").gather(flipped).n_unique(),
-        loosened=_count(counts.filter(pl.col("course") < pl.col("was_course"))),
-        tightened=_count(counts.filter(pl.col("course") > pl.col("was_course"))),
+        loosened=_many(count for count in counts if COURSES.index(count.course) < COURSES.index(count.was_course)),
+        tightened=_many(count for count in counts if COURSES.index(count.course) > COURSES.index(count.was_course)),
         digest=_digest(candidate, history, answers),
         sides=sides,
     )
 
 
-_AFTER: Final = ("verdict", "mode", "course")
-_BEFORE: Final = ("was", "was_mode", "was_course")
 _IS_FLIPPED: Final = (pl.col("verdict") != pl.col("was")) | (pl.col("mode") != pl.col("was_mode"))
 
 
@@ -238,7 +235,7 @@ def _sides(history: Prepared, answers: Decisions, before: Decisions | None) -> p
         "day",
         "review",
         currency=pl.when(pl.col(KIND).is_in(moves)).then(pl.col(CURRENCY)) if {KIND, CURRENCY} <= {*names} else _NONE,
-        amount=pl.when(pl.col(KIND).is_in(moves)).then(pl.col(AMOUNT)) if {KIND, AMOUNT} <= {*names} else _NO_MONEY,
+        amount=pl.when(pl.col(KIND).is_in(moves)).then(_AMOUNT) if {KIND, AMOUNT} <= {*names} else _NO_MONEY,
     ).collect()
     columns = [
         answers.by_kind.get_column("verdict"),
@@ -250,96 +247,133 @@ def _sides(history: Prepared, answers: Decisions, before: Decisions | None) -> p
 
 
 _NONE: Final = pl.lit(None, pl.UInt8)
+_AMOUNT: Final = pl.col(AMOUNT).cast(pl.Int64)  # columns are as narrow as their values, sums are not
 _NO_MONEY: Final = pl.lit(None, pl.Int64)
 _KEYS: Final = ("verdict", "mode", "was", "was_mode")
 
 
-def _counts(sides: pl.DataFrame, history: Prepared) -> pl.DataFrame:
-    """Decisions and money for each combination of answers, currency and review."""
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Decisions with the same answers, currency and review: how many, and their money in minor units."""
+
+    verdict: int
+    mode: int
+    was: int
+    was_mode: int
+    currency: str | None
+    review: str | None
+    decisions: int
+    minor: int
+
+    @property
+    def course(self) -> Course:
+        return _course_of(self.verdict, self.mode)
+
+    @property
+    def was_course(self) -> Course:
+        return _course_of(self.was, self.was_mode)
+
+
+def _course_of(verdict: int, mode: int) -> Course:
+    if VERDICTS[verdict] is Verdict.DENY:
+        return Course.REFUSES
+    return Course.ALONE if VERDICTS[verdict] is Verdict.ALLOW and mode >= LEAST_ACTING else Course.ASKS
+
+
+def _counts(sides: pl.DataFrame, history: Prepared) -> list[_Count]:
+    """Decisions and money for each combination of answers, currency and review that occurs."""
     sizes = {"verdict": len(VERDICTS), "mode": len(MODES), "was": len(VERDICTS), "was_mode": len(MODES)}
     sizes |= {"currency": len(history.words.get(CURRENCY, ())) + 1, "review": len(REVIEWS) + 1}
     packed = pl.lit(0, pl.UInt32)
     for name, size in sizes.items():
         number = pl.col(name).cast(pl.UInt32)
         packed = packed * size + (number if name in _KEYS else (number + 1).fill_null(0))
-    counts = sides.lazy().group_by(packed.alias("packed")).agg(pl.len().alias("decisions"), pl.col("amount").sum())
-    found, rest = counts.collect(), pl.col("packed")
-    unpacked: dict[str, pl.Expr] = {}
-    for name, size in reversed(sizes.items()):
-        unpacked[name], rest = rest % size, rest // size
-    words = {"currency": history.spelled(CURRENCY) if CURRENCY in history.words else (), "review": REVIEWS}
-    return found.with_columns(**unpacked).with_columns(
-        *(
-            pl.col(name).replace_strict(dict(enumerate((None, *known))), return_dtype=pl.String)
-            for name, known in words.items()
-        ),
-        course=_course("verdict", "mode"),
-        was_course=_course("was", "was_mode"),
-    )
+    counts = sides.lazy().group_by(packed.alias("packed")).agg(pl.len(), pl.col("amount").sum()).collect()
+    currencies = (None, *(history.spelled(CURRENCY) if CURRENCY in history.words else ()))
+    found: list[_Count] = []
+    for packed_key, decisions, minor in counts.sort("packed").iter_rows():
+        rest = packed_key
+        place: dict[str, int] = {}
+        for name, size in reversed(sizes.items()):
+            rest, place[name] = divmod(rest, size)
+        currency, review = currencies[place.pop("currency")], (None, *REVIEWS)[place.pop("review")]
+        found.append(_Count(**place, currency=currency, review=review, decisions=decisions, minor=minor or 0))
+    return found
 
 
 def _side(
-    counts: pl.DataFrame,
-    columns: tuple[str, str, str],
-    days: pl.DataFrame,
+    counts: Sequence[_Count],
+    answer: Callable[[_Count], tuple[int, int, Course]],
+    busiest: Mapping[str, int],
     policy: Policy | None,
     currencies: set[str],
 ) -> Side:
-    verdict, mode, course = columns
+    verdicts: dict[int, list[_Count]] = {}
+    modes: dict[int, list[_Count]] = {}
+    courses: dict[Course, list[_Count]] = {}
+    for count in counts:
+        verdict, mode, course = answer(count)
+        verdicts.setdefault(verdict, []).append(count)
+        modes.setdefault(mode, []).append(count)
+        courses.setdefault(course, []).append(count)
     return Side(
-        verdicts={each.value: _tally(counts, verdict, place) for place, each in enumerate(VERDICTS)},
-        modes={
-            each.value: tally for place, each in enumerate(MODES) if (tally := _tally(counts, mode, place)).decisions
-        },
-        courses={each.value: _tally(counts, course, place) for place, each in enumerate(COURSES)},
-        agreement=_agreement(counts, course),
-        busiest_day={row["currency"]: row[course] for row in days.sort("currency").iter_rows(named=True)},
+        verdicts={each.value: _tally(verdicts.get(place, ())) for place, each in enumerate(VERDICTS)},
+        modes={each.value: _tally(modes[place]) for place, each in enumerate(MODES) if place in modes},
+        courses={each.value: _tally(courses.get(each, ())) for each in COURSES},
+        agreement=_agreement(courses),
+        busiest_day=busiest,
         worst_day=None if policy is None else worst_day(policy, currencies),
     )
 
 
-def _tally(counts: pl.DataFrame, column: str, place: int) -> Tally:
-    rows = counts.filter(pl.col(column) == place)
-    money = rows.drop_nulls("currency").group_by("currency").agg(pl.col("amount").sum()).sort("currency")
-    return Tally(_count(rows), {str(currency): int(minor) for currency, minor in money.iter_rows() if minor})
+def _before(count: _Count) -> tuple[int, int, Course]:
+    return count.was, count.was_mode, count.was_course
 
 
-def _count(counts: pl.DataFrame) -> int:
-    return int(counts.get_column("decisions").sum())
+def _after(count: _Count) -> tuple[int, int, Course]:
+    return count.verdict, count.mode, count.course
 
 
-def _agreement(counts: pl.DataFrame, course: str) -> Agreement:
-    reviewed = counts.filter(pl.col("review").is_in([*_YES, Review.REJECTED.value]))
-    stopped = counts.filter(pl.col("review") == Review.STOPPED.value)
-    said_yes = pl.col("review").is_in(_YES)
-    alone, refused = pl.col(course) == COURSES.index(Course.ALONE), pl.col(course) == COURSES.index(Course.REFUSES)
+def _tally(counts: Sequence[_Count]) -> Tally:
+    money: dict[str, int] = {}
+    for count in counts:
+        if count.currency is not None:
+            money[count.currency] = money.get(count.currency, 0) + count.minor
+    return Tally(_many(counts), {currency: minor for currency, minor in sorted(money.items()) if minor})
+
+
+def _many(counts: Iterable[_Count]) -> int:
+    return sum(count.decisions for count in counts)
+
+
+def _agreement(courses: Mapping[Course, Sequence[_Count]]) -> Agreement:
+    def said(course: Course, *reviews: Review) -> int:
+        return _many(count for count in courses.get(course, ()) if count.review in reviews)
+
+    yes, no = _YES, Review.REJECTED
     return Agreement(
-        reviewed=_count(reviewed),
-        agrees=_count(reviewed.filter((alone & said_yes) | (refused & ~said_yes))),
-        disagrees=_count(reviewed.filter((alone & ~said_yes) | (refused & said_yes))),
-        left_to_people=_count(reviewed.filter(pl.col(course) == COURSES.index(Course.ASKS))),
-        stopped=_count(stopped.filter(alone)),
+        reviewed=sum(said(course, *yes, no) for course in COURSES),
+        agrees=said(Course.ALONE, *yes) + said(Course.REFUSES, no),
+        disagrees=said(Course.ALONE, no) + said(Course.REFUSES, *yes),
+        left_to_people=said(Course.ASKS, *yes, no),
+        stopped=said(Course.ALONE, Review.STOPPED),
     )
 
 
-def _days(sides: pl.DataFrame, history: Prepared) -> pl.DataFrame:
-    """The money that acted alone on the busiest day, for each currency and side."""
-    money = {
-        side: pl.when(pl.col(side) == COURSES.index(Course.ALONE)).then(pl.col("amount"))
-        for side in ("course", "was_course")
-    }
+def _busiest_day(sides: pl.DataFrame, course: str, history: Prepared, currencies: Iterable[str]) -> dict[str, int]:
+    """The money that acted alone on the busiest day, for each currency in which money was asked for."""
     by_day = (
         sides.lazy()
-        .filter(pl.col("currency").is_not_null())
-        .select((pl.col("day") * _CURRENCIES + pl.col("currency")).alias("packed"), **money)
+        .filter(pl.col("currency").is_not_null() & (pl.col(course) == COURSES.index(Course.ALONE)))
+        .select((pl.col("day") * _CURRENCIES + pl.col("currency")).alias("packed"), "amount")
         .group_by("packed")
         .sum()
         .group_by(currency=pl.col("packed") % _CURRENCIES)
-        .agg(pl.col("course", "was_course").max())
+        .agg(pl.col("amount").max())
         .collect()
     )
-    words = dict(enumerate(history.spelled(CURRENCY))) if CURRENCY in history.words else {}
-    return by_day.with_columns(pl.col("currency").replace_strict(words, return_dtype=pl.String))
+    most = dict(by_day.iter_rows())
+    return {currency: most.get(history.words[CURRENCY][currency], 0) for currency in sorted(currencies)}
 
 
 _CURRENCIES: Final = 1024

@@ -80,11 +80,11 @@ def decide_all(policy: Policy, history: Prepared, *, is_brief: bool = False) -> 
     groups: dict[tuple[str, ...], int] = {(): 0}
     parts = [
         _Group(policy, tables, history, kind, grounds, groups).decided(
-            history.frame.slice(kind.offset, kind.length), is_brief=is_brief
+            history.frame.slice(kind.offset, kind.length).lazy(), is_brief=is_brief
         )
         for kind in history.kinds
     ]
-    answered = pl.concat(parts) if parts else pl.DataFrame(schema=_SCHEMA)
+    answered = pl.concat(pl.collect_all(parts)) if parts else pl.DataFrame(schema=_SCHEMA)
     return Decisions(policy, history.frame.select("row").hstack(answered), tuple(grounds), tuple(groups))
 
 
@@ -118,13 +118,12 @@ class _Group:
         word = self.kind.value(KIND)
         return None if word is None else ActionKind(str(word))
 
-    def decided(self, rows: pl.DataFrame, *, is_brief: bool) -> pl.DataFrame:
+    def decided(self, frame: pl.LazyFrame, *, is_brief: bool) -> pl.LazyFrame:
         """The answers for the rows, in their order."""
         ladder = Ladder(self.policy, self.tables, self.rows)
         rung = ladder.rung()
         said = [_said(rule, self.rows) for rule in self.policy.rules]
         ruled = [(truth, rule) for truth, rule in zip(said, self.policy.rules, strict=True) if truth is not False]
-        frame = rows.lazy()
         for columns in (
             {"ceiling": rung.ceiling, **{_column(rule): truth for truth, rule in ruled if isinstance(truth, pl.Expr)}},
             {"tier": rung.tier},
@@ -137,9 +136,9 @@ class _Group:
         claims += self._uncapped()
         if is_brief:
             claims += ladder.lowered_at_all(rung)
-            return frame.select("mode", verdict=_verdict(claims)).collect()
+            return frame.select("mode", verdict=_verdict(claims))
         claims += ladder.lowered(rung)
-        return self._answered(frame, claims, rung, rules).collect()
+        return self._answered(frame, claims, rung, rules)
 
     def _answered(
         self, frame: pl.LazyFrame, claims: Sequence[_Claim], rung: Rung, rules: Sequence[tuple[Told, Rule]]
