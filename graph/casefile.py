@@ -11,6 +11,7 @@ from connectors.stripe.wire import ChargeView, SubscriptionView
 from connectors.stripe.words import DisputeStatus, RiskLevel
 from graph.dossier import ChargeHistory, Dossier
 from graph.models.triage import Claims, Triage
+from graph.naming import names_charge, same_order_id
 from policies.facts import Facts
 from policies.proposal import Candidate
 from policies.vocabulary import ActionKind
@@ -64,6 +65,7 @@ def facts_for(
         values["order.known"] = order is not None
     if order is not None:
         values |= _order(order, now) | _item(order, candidate.item_key)
+        values |= _possession(order, charge, dossier, triage.claims)
     values |= _action(candidate, charge)
     if candidate.kind in _SPEAKS:
         values["action.recipient_count"] = recipients
@@ -133,7 +135,10 @@ def _requester(dossier: Dossier, now: datetime) -> Values:
     values: Values = {
         "requester.verified": dossier.is_verified,
         "requester.identity": dossier.identity.value,
+        "requester.mail_authentication": dossier.mail.value if dossier.mail is not None else None,
+        "requester.address_shared": dossier.is_address_shared,
         "requester.segment": dossier.segment,
+        "request.photo_repeated": dossier.photo_repeated,
         "customer.refunds_90d": dossier.refunds_90d,
         "run.draft_only": bool(dossier.draft_only),
     }
@@ -245,6 +250,23 @@ def _order(order: OrderView, now: datetime) -> Values:
         if len(delivered) == len(items):
             values["order.days_since_delivered"] = _days(max(delivered), now)
     return values
+
+
+def _possession(order: OrderView, charge: ChargeView | None, dossier: Dossier, claims: Claims) -> Values:
+    """Whether the requester has the order: by the records of shop and payment, and by naming it."""
+    own = dossier.customer.customer_id if dossier.customer is not None else None
+    paid = {one.charge_id for one in dossier.charges or () if own is not None and one.customer_id == own}
+    if order.customer_ref is not None:
+        is_owned: bool | None = order.customer_ref == own
+    elif charge is not None or order.charge_ids:
+        is_owned = not paid.isdisjoint(order.charge_ids or ()) or (charge is not None and charge.charge_id in paid)
+    else:
+        is_owned = None
+    named = any(same_order_id(stated, order.id) for stated in claims.order_ids)
+    return {
+        "order.owned_by_requester": is_owned,
+        "order.named_by_requester": named or (charge is not None and names_charge(claims, charge, order)),
+    }
 
 
 def _fulfilment(items: tuple[ItemView, ...]) -> str | None:

@@ -26,10 +26,21 @@ class Identity(StrEnum):
 
     VERIFIED = "verified"
     UNVERIFIED_EMAIL = "unverified_email"
+    UNAUTHENTICATED_MAIL = "unauthenticated_mail"
     FLAGGED_COMMENT = "flagged_comment"
     CARBON_COPIED = "carbon_copied"
+    SHARED_ADDRESS = "shared_address"
     NO_CUSTOMER = "no_customer"
     SEVERAL_CUSTOMERS = "several_customers"
+
+
+class MailAuthentication(StrEnum):
+    """What Zendesk records of a message's sender."""
+
+    NOT_MAIL = "not_mail"  # it came another way
+    NO_DOUBT = "no_doubt"  # nothing is recorded against it, which is no proof of it
+    FAILED = "failed"  # it may not have been sent from where it says
+    SUSPENDED = "suspended"  # it was suspended, and somebody let it through
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,9 @@ class Dossier:
 
     read_at: datetime
     identity: Identity
+    mail: MailAuthentication | None = None
+    is_address_shared: bool | None = None
+    photo_repeated: bool | None = None
     segment: str | None = None
     customer: CustomerView | None = None
     charges: tuple[ChargeView, ...] | None = None

@@ -1,4 +1,4 @@
-"""What our own records say about charges: money under way, and refusals of earlier runs."""
+"""What our own records say about charges: money under way, and what was refused before."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ _IN_FLIGHT = text(
 )
 _REFUSED = text(
     """
-    SELECT action ->> 'charge' AS charge_id, count(*) AS refusals
-      FROM run, jsonb_array_elements(run.actions) AS action
-     WHERE run.tenant_id = :tenant_id AND run.subject_id = :subject_id AND run.run_id <> :run_id
-       AND run.state = 'ended' AND action ->> 'verdict' = 'deny' AND action ->> 'charge' = ANY(:charge_ids)
-     GROUP BY 1
+    SELECT asked.charge_id, count(*) AS refusals
+      FROM unnest(CAST(:charge_ids AS text[])) AS asked (charge_id)
+      JOIN run ON run.tenant_id = :tenant_id AND run.run_id <> :run_id AND run.state = 'ended'
+       AND run.actions @> jsonb_build_array(jsonb_build_object('charge', asked.charge_id))
+     WHERE run.actions @> jsonb_build_array(jsonb_build_object('charge', asked.charge_id, 'verdict', 'deny'))
+        OR EXISTS (SELECT 1 FROM approval
+                    WHERE approval.tenant_id = run.tenant_id AND approval.run_id = run.run_id
+                      AND approval.state = 'rejected')
+     GROUP BY asked.charge_id
     """,
 )
 
@@ -44,10 +48,13 @@ async def charge_records(
     charge_ids: Sequence[str],
     *,
     run_id: str,
-    subject_id: str,
 ) -> dict[str, ChargeRecord]:
-    """Our records of some charges, leaving out the run that asks. Refusals are counted among this person's own runs."""
-    values = {"tenant_id": tenant_id, "charge_ids": list(charge_ids), "run_id": run_id, "subject_id": subject_id}
+    """Our records of some charges, leaving out the run that asks.
+
+    Refusals are the runs, whoever asked, in which the policy denied something on the charge or a person rejected it:
+    who was refused under one address may ask again under another.
+    """
+    values = {"tenant_id": tenant_id, "charge_ids": list(charge_ids), "run_id": run_id}
     under_way = {row.charge_id: row for row in await session.execute(_IN_FLIGHT, values)}
     refused = {row.charge_id: row.refusals for row in await session.execute(_REFUSED, values)}
     return {

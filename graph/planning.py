@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,7 @@ from connectors.stripe.words import SubscriptionStatus
 from graph.casefile import PRICE_SUFFIX, is_later, pays_for, price_drop_minor, twin_of
 from graph.dossier import Dossier
 from graph.models.triage import Claims, Triage, Want
+from graph.naming import names_charge, same_order_id
 from policies.money import Money
 from policies.proposal import Candidate, Missing
 from policies.vocabulary import ActionKind, Intent, Reason
@@ -145,23 +146,10 @@ def _why_no_customer(dossier: Dossier) -> Reason:
     return Reason.TOOL_ERROR if dossier.draft_only else Reason.IDENTITY_NOT_VERIFIED
 
 
-def _same_order_id(stated: str, known: str) -> bool:
-    def plain(value: str) -> str:
-        return re.sub(r"[^a-z0-9]", "", value.lower())
-
-    return plain(stated) == plain(known)
-
-
-def _names_charge(claims: Claims, charge: ChargeView, order: OrderView | None) -> bool:
-    known = [word for word in re.split(r"\s+", charge.description or "") if any(sign.isdigit() for sign in word)]
-    known += [value for value in (charge.metadata.get("order_id"), order.id if order else None) if value]
-    return any(_same_order_id(stated, one) for stated in claims.order_ids for one in known)
-
-
 def narrow(claims: Claims, charges: tuple[ChargeView, ...], dossier: Dossier) -> tuple[ChargeView, ...]:
     """The charges that the customer can mean: by order number first, then by amount, else all of them."""
     if claims.order_ids:
-        return tuple(charge for charge in charges if _names_charge(claims, charge, dossier.order_of(charge)))
+        return tuple(charge for charge in charges if names_charge(claims, charge, dossier.order_of(charge)))
     stated = {(amount.minor, amount.currency) for amount in claims.amounts}
     by_amount = tuple(
         charge
@@ -177,6 +165,15 @@ def _which_charge(intent: Intent, claims: Claims, candidates: tuple[Candidate, .
     return Item(intent, candidates=candidates, missing=frozenset({missing}))
 
 
+def _are_each_named(claims: Claims, charges: tuple[ChargeView, ...], dossier: Dossier) -> bool:
+    """Whether the customer states an order number for each of the charges, and none that fits two of them."""
+    named = [
+        [charge.charge_id for charge in charges if names_charge(one, charge, dossier.order_of(charge))]
+        for one in (replace(claims, order_ids=(stated,)) for stated in dict.fromkeys(claims.order_ids))
+    ]
+    return all(len(ids) <= 1 for ids in named) and len({each for ids in named for each in ids}) == len(charges)
+
+
 def _duplicate(claims: Claims, charges: tuple[ChargeView, ...], dossier: Dossier) -> Item:
     intent = Intent.DUPLICATE_CHARGE
     meant = narrow(claims, tuple(charge for charge in charges if charge.is_paid), dossier)
@@ -187,7 +184,9 @@ def _duplicate(claims: Claims, charges: tuple[ChargeView, ...], dossier: Dossier
         if len(open_ones) == 1:
             return Item(intent, candidates=(_refund(intent, newest, dossier),))
     if len(open_ones) > 1:
-        return _which_charge(intent, claims, tuple(_refund(intent, charge, dossier) for charge in open_ones))
+        refunds = tuple(_refund(intent, charge, dossier) for charge in open_ones)
+        is_clear = _are_each_named(claims, tuple(open_ones), dossier)
+        return Item(intent, candidates=refunds) if is_clear else _which_charge(intent, claims, refunds)
     if meant:
         # No two of them are twins, so the policy refuses; asking for a number that was given would help nobody.
         newest = max(meant, key=lambda charge: charge.created_at)
@@ -228,6 +227,14 @@ def _money_back(intent: Intent, claims: Claims, dossier: Dossier, text: str) -> 
     by_item = _by_item_name(meant, dossier, text)
     if len(by_item) == 1:
         meant = tuple(charge for charge in meant if charge.charge_id in by_item)
+    if len(meant) > 1 and intent is not Intent.PRICE_ADJUSTMENT and _are_each_named(claims, meant, dossier):
+        parts = [_for_items(intent, claims, charge, dossier, by_item.get(charge.charge_id, ())) for charge in meant]
+        return Item(
+            intent,
+            candidates=tuple(candidate for part in parts for candidate in part.candidates),
+            missing=frozenset(one for part in parts for one in part.missing),
+            proposals=tuple(candidate for part in parts for candidate in part.proposals),
+        )
     if len(meant) != 1:
         return _which_charge(intent, claims, tuple(_refund(intent, charge, dossier) for charge in meant))
     charge = meant[0]
@@ -325,7 +332,7 @@ def _order_status(claims: Claims, dossier: Dossier) -> Item:
 def orders_meant(claims: Claims, orders: tuple[OrderView, ...]) -> tuple[OrderView, ...]:
     """The orders that the customer can mean."""
     if claims.order_ids:
-        return tuple(order for order in orders if any(_same_order_id(one, order.id) for one in claims.order_ids))
+        return tuple(order for order in orders if any(same_order_id(one, order.id) for one in claims.order_ids))
     return orders
 
 

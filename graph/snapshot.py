@@ -13,6 +13,12 @@ class Attachment:
     name: str
     content_type: str
     size_bytes: int
+    url: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it says that it is a picture."""
+        return self.content_type.startswith("image/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,8 @@ class Snapshot:
     """What a run knows of its ticket. `newest` and `history` are redacted; the originals stay in Zendesk.
 
     `updated_stamp` is the ticket's `updated_at` exactly as Zendesk wrote it, for `safe_update`. `history` holds earlier
-    public messages, oldest first.
+    public messages, oldest first. `requester_verified` says that the address is verified that the newest message came
+    from. `is_trusted` and `suspension_cause` are Zendesk's word on that message, `is_shared_user` on the requester.
     """
 
     ticket_id: str
@@ -43,6 +50,9 @@ class Snapshot:
     custom_fields: dict[str, str]
     updated_stamp: str
     read_at: datetime
+    is_trusted: bool = True
+    suspension_cause: int | None = None
+    is_shared_user: bool = False
 
     @property
     def recipients(self) -> int | None:
@@ -57,4 +67,4 @@ class Snapshot:
     @property
     def has_picture(self) -> bool:
         """Whether the newest message carries a picture."""
-        return any(one.content_type.startswith("image/") for one in self.attachments)
+        return any(one.is_picture for one in self.attachments)

@@ -143,6 +143,7 @@ _DECLARED: tuple[Fact, ...] = (
         "request.injection_suspected", _TICKET, "the text tries to instruct the agent; a signal, never the defence"
     ),
     _integer("request.count", "count", _TICKET, "how many requests the ticket holds"),
+    _boolean("request.photo_repeated", _LEDGER, "a picture of the ticket was on an earlier ticket"),
     # what the customer says
     _boolean("claim.not_received", _TICKET, "says that it never came"),
     _boolean("claim.delivered", _TICKET, "says that it arrived"),
@@ -159,8 +160,28 @@ _DECLARED: tuple[Fact, ...] = (
     _enum(
         "requester.identity",
         _ZENDESK,
-        ("verified", "unverified_email", "flagged_comment", "carbon_copied", "no_customer", "several_customers"),
+        (
+            "verified",
+            "unverified_email",
+            "unauthenticated_mail",
+            "flagged_comment",
+            "carbon_copied",
+            "shared_address",
+            "no_customer",
+            "several_customers",
+        ),
         "why the requester counts as verified or not",
+    ),
+    _enum(
+        "requester.mail_authentication",
+        _ZENDESK,
+        ("not_mail", "no_doubt", "failed", "suspended"),
+        "what Zendesk records of the sender: a failed authentication, a suspension that somebody lifted, or nothing",
+    ),
+    _boolean(
+        "requester.address_shared",
+        _ZENDESK,
+        "several people stand behind the address: a role's mailbox, another account's user, several Stripe customers",
     ),
     _label("requester.segment", _STRIPE, "segment of the customer"),
     _integer("requester.account_age_days", "days", _STRIPE, "age of the Stripe customer"),
@@ -194,9 +215,16 @@ _DECLARED: tuple[Fact, ...] = (
     _integer("charge.card_first_seen_days", "days", _STRIPE, "since when the card is known for this customer"),
     _boolean("charge.refund_in_flight", _LEDGER, "a refund of it is reserved, sent or unresolved"),
     _integer("charge.refunds", "count", _STRIPE, "refunds made on it so far"),
-    _integer("charge.prior_refusals", "count", _LEDGER, "times that a refund of it was refused before"),
+    _integer(
+        "charge.prior_refusals",
+        "count",
+        _LEDGER,
+        "times that policy or a person refused something on it, whoever asked",
+    ),
     # the order behind it
     _boolean("order.known", _ORDERS, "the shop knows an order for the charge"),
+    _boolean("order.owned_by_requester", _ORDERS, "the order is the verified requester's own customer's"),
+    _boolean("order.named_by_requester", _TICKET, "the ticket names the order by its number"),
     _enum(
         "order.fulfilment",
         _ORDERS,

@@ -31,6 +31,7 @@ from connectors.errors import (
 )
 from connectors.outcome import Done, Refused, Unknown, WriteOutcome
 from connectors.zendesk import export
+from connectors.zendesk.attachments import Files
 from connectors.zendesk.credentials import ApiToken, ClientCredentials, OAuthClient, TokenCredentials
 from connectors.zendesk.export import ExportPage
 from connectors.zendesk.transport import (
@@ -41,6 +42,7 @@ from connectors.zendesk.transport import (
     RateLimits,
     Transport,
     VendorAnswer,
+    check_base_url,
 )
 from connectors.zendesk.update import MARKER, UpdateView, refusal, silence
 from connectors.zendesk.wire import (
@@ -99,6 +101,12 @@ class ZendeskAdapter:
         self._now = now
         self._pauses = Pauses(now)
         self._credentials: Credentials = self._credentials_of(auth)
+        self._files = Files(
+            subdomain=subdomain,
+            base_url=check_base_url(base_url),
+            credentials=self._credentials,
+            timeout_s=timeout_s,
+        )
         self._local = threading.local()
         self._opened: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -142,6 +150,16 @@ class ZendeskAdapter:
         with self._reading(f"the audits of ticket {ticket_id}") as zendesk:
             answers = _dicts(zendesk.tickets.audits(ticket=ticket_id))
         return tuple(read_audit(answer) for answer in answers)
+
+    def attachment(self, content_url: str, *, max_bytes: int) -> bytes | None:
+        """A file of a comment, by its `content_url`; None where it is larger than that.
+
+        Raises:
+            VendorRefused: it is gone, or may not be seen with this credential.
+            VendorUnavailable: no answer.
+            WireError: the link leads away from Zendesk.
+        """
+        return self._files.read(content_url, max_bytes=max_bytes)
 
     def find_marker(self, ticket_id: int, marker: str, *, has_comment: bool = True) -> bool:
         """Whether the update that carried this marker was made: ask after an `Unknown`, before sending again.

@@ -13,10 +13,14 @@ from typing import Final
 from connectors.zendesk import fields
 from connectors.zendesk.fields import Fields
 
-IDENTITY_FLAGS: Final = frozenset({0, 2, 3, 11})
+AUTHOR_FLAGS: Final = frozenset({0, 2, 3, 11})
 """Comment flags that put the author in doubt: unsure, not part of the conversation, not signed in, on behalf of.
 
 https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#comment-flags
+"""
+MAIL_FLAGS: Final = frozenset({14, 20, 21, 22})
+"""Comment flags that put the mail in doubt: maybe not sent by the user, an agent's Reply-To, a Reply-To that is not the
+From, an address that the user has not confirmed. Documented beside the others.
 """
 STAFF_ROLES: Final = frozenset({"agent", "admin"})
 
@@ -82,11 +86,17 @@ class TicketView:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentView:
-    """A file on a comment. `size` is in bytes."""
+    """A file on a comment (https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/).
+
+    `size` is in bytes; `content_url` is where `ZendeskAdapter.attachment` fetches it. `is_inline` marks what stands in
+    the text, as the logo under a mail does.
+    """
 
     file_name: str
     content_type: str
     size: int
+    content_url: str = ""
+    is_inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class CommentView:
     """A comment (https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#json-format).
 
     `body` is the plain text, `flags` are Zendesk's doubts, `custom` is the metadata of the update that made it.
+    `is_trusted` and `suspension_cause` (`suspension_type_id`: it was suspended, and recovered by an agent) stand in the
+    metadata beside the flags. `from_address` is the sender of a mail.
     """
 
     comment_id: int
@@ -107,11 +119,9 @@ class CommentView:
     flags: tuple[int, ...]
     custom: Mapping[str, object]
     audit_id: int | None
-
-    @property
-    def is_identity_in_doubt(self) -> bool:
-        """Whether Zendesk doubts that the author is who the comment says."""
-        return not IDENTITY_FLAGS.isdisjoint(self.flags)
+    is_trusted: bool = True
+    suspension_cause: int | None = None
+    from_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class UserView:
     """A user (https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format).
 
     `is_verified` is Zendesk's `verified`: *any* of the user's identities is. For one address ask for the identities.
+    `is_shared` says that the user is another Zendesk account's, so that nothing here verified them.
     """
 
     user_id: int
@@ -133,6 +144,7 @@ class UserView:
     organization_id: int | None
     tags: tuple[str, ...]
     is_suspended: bool
+    is_shared: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -237,6 +249,9 @@ def read_comment(value: object) -> CommentView:
         flags=fields.integers(metadata, "flags"),
         custom=fields.part(metadata, "custom"),
         audit_id=fields.maybe_integer(comment, "audit_id"),
+        is_trusted=fields.flag(metadata, "trusted", default=True),
+        suspension_cause=fields.maybe_integer(metadata, "suspension_type_id"),
+        from_address=_sender(comment),
     )
 
 
@@ -260,6 +275,7 @@ def read_user(value: object) -> UserView:
         organization_id=fields.maybe_integer(user, "organization_id"),
         tags=fields.texts(user, "tags"),
         is_suspended=fields.flag(user, "suspended", default=False),
+        is_shared=fields.flag(user, "shared", default=False),
     )
 
 
@@ -326,6 +342,12 @@ def _channel(record: Fields) -> str:
     return fields.text(fields.part(record, "via"), "channel")
 
 
+def _sender(record: Fields) -> str | None:
+    source = fields.part(fields.part(record, "via"), "source")
+    # zenpy cannot have an attribute called `from`.
+    return fields.maybe_text(fields.part(source, "from_" if "from_" in source else "from"), "address")
+
+
 def _custom_field(value: object) -> CustomField:
     entry = fields.mapping(value, "custom field")
     return CustomField(fields.integer(entry, "id"), entry.get("value"))
@@ -334,4 +356,10 @@ def _custom_field(value: object) -> CustomField:
 def _attachment(value: object) -> AttachmentView:
     entry = fields.mapping(value, "attachment")
     size = fields.maybe_integer(entry, "size")
-    return AttachmentView(fields.text(entry, "file_name"), fields.text(entry, "content_type"), size or 0)
+    return AttachmentView(
+        fields.text(entry, "file_name"),
+        fields.text(entry, "content_type"),
+        size or 0,
+        fields.text(entry, "content_url"),
+        fields.flag(entry, "inline", default=False),
+    )

@@ -1,5 +1,7 @@
 """Erasing what the log only commits to: the person's key, and the sealed values and salts beside their events.
 
+What their pictures are known by goes with them.
+
 The events stay as they were hashed, so every proof and checkpoint still holds; without its salt a commitment cannot be
 guessed back. Nothing is sealed for the person afterwards either.
 """
@@ -17,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from graph.audit.log import append
 from graph.vault import Vault
 
+_PICTURES: Final = text("DELETE FROM seen_picture WHERE tenant_id = :tenant AND subject_id = :subject")
 _DELETE: Final = text(
     """
     WITH gone AS (
@@ -48,6 +51,7 @@ async def erase(
     """Erase one person from the log, in the session's transaction, as an event of the log. May be repeated."""
     had_key = await vault.erase(session, tenant_id=tenant_id, subject_id=subject_id, now=now)
     values = (await session.execute(_DELETE, {"tenant": tenant_id, "subject": subject_id})).scalar_one()
+    await session.execute(_PICTURES, {"tenant": tenant_id, "subject": subject_id})
     await append(
         session,
         tenant_id=tenant_id,

@@ -93,6 +93,9 @@ REJECTED_ODDS: Final = 0.008
 """Odds that a person rejects a plain refund of 50 USD; `_odds` says what raises them."""
 ANSWERED: Final = 0.985
 EDITED: Final = 0.12
+DOUBTS: Final = ("verified", "unverified_email", "unauthenticated_mail", "shared_address")
+REPEATED_PHOTOS: Final = 50
+"""One in so many tickets shows a picture that another one showed."""
 STOPPED_OF_REJECTED: Final = 0.35
 """Of what a person would have rejected and was paid alone, this share is stopped while it is held."""
 
@@ -192,6 +195,18 @@ class _Drawn:
         )
         return said, self._one_of(REJECTIONS.values())
 
+    def _is_each(self, nth: int) -> Flags:
+        """Every so many tickets: for what is rare and goes with nothing else, so that no draw is spent on it."""
+        found: Flags = np.arange(self.count) % nth == nth - 1
+        return found
+
+    def _doubts(self) -> Numbers:
+        """Places in `DOUBTS`: of four who are not verified, one for the mail and one for the address."""
+        why = np.array([DOUBTS.index(one) for one in ("unverified_email", "unauthenticated_mail", "shared_address")])
+        chosen = why[np.array([0, 1, 2, 0])[np.arange(self.count) % 4]]
+        doubts: Numbers = np.where(self.verified, DOUBTS.index("verified"), chosen)
+        return doubts
+
     def _is(self, intent: Intent) -> Flags:
         found: Flags = self.intent == INTENTS.index(intent)
         return found
@@ -274,7 +289,12 @@ class _Drawn:
             "claim.not_received": pl.Series(refund & self._is(Intent.ITEM_NOT_RECEIVED)),
             "claim.unauthorised": pl.Series(refund & self._happens(0.004)),
             "requester.verified": pl.Series(self.verified),
-            "requester.identity": _worded(("unverified_email", "verified"), self.verified.astype(np.int64)),
+            "requester.identity": _worded(DOUBTS, self._doubts()),
+            "requester.mail_authentication": _worded(
+                ("no_doubt", "failed"), (self._doubts() == DOUBTS.index("unauthenticated_mail")).astype(np.int64)
+            ),
+            "requester.address_shared": pl.Series(self._doubts() == DOUBTS.index("shared_address")),
+            "request.photo_repeated": _known(damaged & self.photo, self._is_each(REPEATED_PHOTOS)),
             "requester.segment": self._worded(SEGMENTS, self.verified),
             "requester.account_age_days": _known(self.verified, self.account_days),
             "customer.refunds_90d": _known(self.verified, self.refunds_90d),
@@ -333,6 +353,7 @@ class _Drawn:
         since = np.maximum(0, self.age_days - chance.integers(2, 8, count))
         return {
             "order.known": _known(self.is_refund, known),
+            "order.owned_by_requester": _known(known, self.verified),
             "order.fulfilment": _worded(FULFILMENTS, fulfilment, known),
             "order.age_days": _known(known, self.age_days),
             "order.days_since_delivered": _known(delivered, since),

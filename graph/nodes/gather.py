@@ -5,19 +5,24 @@ Who the requester is follows from Zendesk's record of them, never from the text 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
-from connectors.errors import AccessDenied, VendorRefused
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from connectors.errors import AccessDenied, VendorRefused, WireError
 from connectors.orders.metadata import OrderMapping
 from connectors.orders.wire import OrderView
 from connectors.stripe.wire import ChargeView, CustomerView, DisputeView, RefundView
-from connectors.zendesk.wire import IDENTITY_FLAGS
 from graph.dossier import ChargeHistory, Dossier, Identity
 from graph.gate import draft_only_connectors
 from graph.history import ChargeRecord, charge_records
+from graph.identity import identity_of, is_shared, mail_authentication
 from graph.models.triage import Triage
+from graph.pictures import MAX_BYTES, MAX_PICTURES, Fingerprint, fingerprint, is_repeated, remember
 from graph.planning import NEEDS_CHARGES, NEEDS_ORDERS, NEEDS_SUBSCRIPTIONS
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext
@@ -49,24 +54,59 @@ async def gather(context: StepContext) -> Step:
         subscriptions=bool(wanted & NEEDS_SUBSCRIPTIONS),
     )
     dossier = await _read(context, snapshot, needs)
+    prints = await _pictures(context, snapshot) if dossier.charges else ()
+    is_repeated_photo = await _is_repeated(context, prints)
+    is_unread = snapshot.has_picture and not prints and not is_repeated_photo
+    dossier = replace(dossier, photo_repeated=None if is_unread else is_repeated_photo)
+
+    async def keep(session: AsyncSession) -> None:
+        who, now = snapshot.subject_id, context.now
+        await remember(session, context.tenant_id, context.ticket_id, prints, subject_id=who, now=now)
+
     body = {
         "identity": dossier.identity.value,
         "charges": len(dossier.charges) if dossier.charges is not None else None,
         "orders": len(dossier.orders) if dossier.orders is not None else None,
         "subscriptions": len(dossier.subscriptions) if dossier.subscriptions is not None else None,
         "draft_only": list(dossier.draft_only),
+        "photo_repeated": dossier.photo_repeated,
     }
-    return Step("retrieve", artifacts={"dossier": dossier}, body=body)
+    return Step("retrieve", artifacts={"dossier": dossier}, body=body, writes=(keep,))
+
+
+async def _pictures(context: StepContext, snapshot: Snapshot) -> tuple[Fingerprint, ...]:
+    """What the newest message's pictures are known by. One that Zendesk does not give is passed over."""
+    found: list[Fingerprint] = []
+    pictures = [one for one in snapshot.attachments if one.is_picture and one.url and one.size_bytes <= MAX_BYTES]
+    for place, picture in enumerate(pictures[:MAX_PICTURES]):
+        try:
+            content = await context.gate.read(
+                Tool.ZENDESK_READ,
+                "attachments.show",
+                f"{snapshot.newest_comment_id}/{place}",
+                partial(context.tenant.zendesk.attachment, picture.url, max_bytes=MAX_BYTES),
+            )
+        except (VendorRefused, WireError):
+            continue
+        known = None if content is None else await asyncio.to_thread(fingerprint, content)
+        if known is not None:
+            found.append(known)
+    return tuple(found)
+
+
+async def _is_repeated(context: StepContext, prints: tuple[Fingerprint, ...]) -> bool:
+    async with context.runtime.sessions(context.tenant_id) as session:
+        return await is_repeated(session, context.tenant_id, context.ticket_id, prints)
 
 
 async def _read(context: StepContext, snapshot: Snapshot, needs: _Needs) -> Dossier:
     fallen = await draft_only_connectors(context.runtime, context.tenant_id)
     try:
         customers = await _customers(context, snapshot)
-        identity = _identity(snapshot, customers)
+        identity = identity_of(snapshot, customers)
         customer = customers[0] if len(customers) == 1 else None
         charges = await _charges(context, customer) if customer is not None and needs.charges else None
-        history = await _histories(context, snapshot, charges or ())
+        history = await _histories(context, charges or ())
         orders = await _orders(context, customer, snapshot, charges or ()) if customer and needs.orders else None
         subscriptions = None
         if customer is not None and needs.subscriptions:
@@ -85,6 +125,8 @@ async def _read(context: StepContext, snapshot: Snapshot, needs: _Needs) -> Doss
     return Dossier(
         read_at=context.now,
         identity=identity,
+        mail=mail_authentication(snapshot),
+        is_address_shared=is_shared(snapshot, customers),
         segment=_segment(context, snapshot, customer) if customer is not None else None,
         customer=customer,
         charges=charges,
@@ -101,18 +143,6 @@ def _segment(context: StepContext, snapshot: Snapshot, customer: CustomerView) -
     """By the Stripe customer's metadata, else by a tag of the Zendesk user, else the tenant's default."""
     by_tag = (name for tag, name in context.tenant.segments.items() if tag in snapshot.requester_tags)
     return customer.metadata.get(SEGMENT_KEY) or next(by_tag, context.tenant.default_segment)
-
-
-def _identity(snapshot: Snapshot, customers: tuple[CustomerView, ...]) -> Identity:
-    if not snapshot.requester_verified:
-        return Identity.UNVERIFIED_EMAIL
-    if not IDENTITY_FLAGS.isdisjoint(snapshot.flags):
-        return Identity.FLAGGED_COMMENT
-    if snapshot.is_carbon_copied:
-        return Identity.CARBON_COPIED
-    if len(customers) > 1:
-        return Identity.SEVERAL_CUSTOMERS
-    return Identity.VERIFIED if customers else Identity.NO_CUSTOMER
 
 
 async def _customers(context: StepContext, snapshot: Snapshot) -> tuple[CustomerView, ...]:
@@ -139,11 +169,7 @@ async def _charges(context: StepContext, customer: CustomerView) -> tuple[Charge
     return tuple(readable_charge(one, context.policy.privacy) for one in found)
 
 
-async def _histories(
-    context: StepContext,
-    snapshot: Snapshot,
-    charges: tuple[ChargeView, ...],
-) -> dict[str, ChargeHistory]:
+async def _histories(context: StepContext, charges: tuple[ChargeView, ...]) -> dict[str, ChargeHistory]:
     if not charges:
         return {}
     newest = sorted(charges, key=lambda charge: charge.created_at, reverse=True)
@@ -153,7 +179,6 @@ async def _histories(
             context.tenant_id,
             [charge.charge_id for charge in charges],
             run_id=context.run_id,
-            subject_id=snapshot.subject_id,
         )
     return {
         charge.charge_id: await _history(context, charge, records.get(charge.charge_id), closely=place < MAX_HISTORIES)

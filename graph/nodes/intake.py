@@ -50,11 +50,26 @@ async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return fo
     if requester.is_suspended:
         return end(Outcome.IGNORED, Reason.SUSPECTED_ABUSE, note="the requester is suspended in Zendesk")
     newest = theirs[-1]
+    is_verified = await _is_verified(context, requester, newest)
     if await _was_answered(context, public, newest):
         return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
     if not newest.body.strip() and not ticket.subject.strip():
         return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="the message is empty")
-    return _snapshot(context, ticket, requester, public, newest)
+    return _snapshot(context, ticket, requester, public, newest, is_verified=is_verified)
+
+
+async def _is_verified(context: StepContext, requester: UserView, newest: CommentView) -> bool:
+    """Whether the address is verified that the message came from. Zendesk's `verified` is about any of the user's."""
+    sender = newest.from_address
+    if not requester.is_verified or sender is None or sender.casefold() == (requester.email or "").casefold():
+        return requester.is_verified
+    identities = await context.gate.read(
+        Tool.ZENDESK_READ,
+        "users.identities",
+        str(requester.user_id),
+        lambda: context.tenant.zendesk.identities(requester.user_id),
+    )
+    return any(one.is_verified and one.value.casefold() == sender.casefold() for one in identities)
 
 
 async def _was_answered(context: StepContext, public: list[CommentView], newest: CommentView) -> bool:
@@ -91,6 +106,8 @@ def _snapshot(
     requester: UserView,
     public: list[CommentView],
     newest: CommentView,
+    *,
+    is_verified: bool,
 ) -> Step:
     privacy = context.policy.privacy
     known = KnownProfile(
@@ -116,14 +133,16 @@ def _snapshot(
         requester_id=str(ticket.requester_id),
         requester_name=requester.name,
         requester_email=requester.email,
-        requester_verified=requester.is_verified,
+        requester_verified=is_verified,
         requester_tags=requester.tags if reads(privacy, "requester.tags") else (),
         is_carbon_copied=ticket.has_copies,
         flags=newest.flags,
         newest_comment_id=newest.comment_id,
         newest=message.text,
         history=tuple(one.text for one in history),
-        attachments=tuple(Attachment(one.file_name, one.content_type, one.size) for one in newest.attachments)
+        attachments=tuple(
+            Attachment(one.file_name, one.content_type, one.size, one.content_url) for one in newest.attachments
+        )
         if reads(privacy, "ticket.attachments")
         else (),
         tags=ticket.tags if reads(privacy, "ticket.tags") else (),
@@ -134,6 +153,9 @@ def _snapshot(
         ),
         updated_stamp=ticket.updated_stamp,
         read_at=context.now,
+        is_trusted=newest.is_trusted,
+        suspension_cause=newest.suspension_cause,
+        is_shared_user=requester.is_shared,
     )
     body = {
         "channel": ticket.channel,

@@ -36,6 +36,7 @@ class Run(TenantRow, table=True):
         Index("run_one_active", "tenant_id", "ticket_id", unique=True, postgresql_where=text("state <> 'ended'")),
         Index("run_due", "wait_until", postgresql_where=text("state = 'waiting'")),
         Index("run_newest", "tenant_id", "started_at"),
+        Index("run_actions", "actions", postgresql_using="gin", postgresql_ops={"actions": "jsonb_path_ops"}),
     )
 
     run_id: str = Field(primary_key=True)
@@ -73,6 +74,19 @@ class Run(TenantRow, table=True):
     updated_at: datetime = utc_field()
     ended_at: datetime | None = utc_field(default=None, nullable=True)
     fork_of: str | None = None
+
+
+class SeenPicture(TenantRow, table=True):
+    """What a picture on a ticket is known by. The picture itself stays in Zendesk."""
+
+    __tablename__ = "seen_picture"
+    __table_args__ = (Index("seen_picture_subject", "tenant_id", "subject_id"),)
+
+    ticket_id: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)  # of its bytes, in hexadecimal
+    look: int = Field(sa_type=BigInteger)  # 64 bits of how it looks
+    subject_id: str  # who sent it; erased with them
+    seen_at: datetime = utc_field()
 
 
 class Artifact(TenantRow, table=True):

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
+import pytest
+
+from app.identity.roles import Role
 from connectors.sandbox.faults import FaultKind
 from connectors.sandbox.world.loading import arrive
+from connectors.sandbox.world.model import Setting
+from tests.app.web.people import a_person
+from tests.graph.photos import a_photo
 from tests.journeys.shop import Shop, a_setting, charged_twice
 
 
@@ -41,6 +49,58 @@ async def test_yen_have_no_minor_unit_and_are_refunded_exactly(shop: Shop) -> No
     (reply,) = shop.said(ticket, public=True)
     assert "1,980" in reply
     assert "19.80" not in reply
+
+
+async def test_dinars_have_three_decimals_and_are_refunded_exactly_once_a_person_agrees(shop: Shop) -> None:
+    body = "I was charged twice for order 1042, 24.900 KWD both times. Please refund the duplicate charge."
+    ticket = await shop.arrives(charged_twice("24.900", "kwd", body=body))
+    assert (await shop.outcome(ticket))[0] == "waiting_for_review", "the shipped policy has no limit in dinars"
+    assert await shop.clicks(ticket, "approve") == 303
+    # Nor does it say below which amount one person is enough.
+    second = await a_person(shop.database.tenant, shop.tenant, Role.ADMIN, email="second@shop.example")
+    shop.reviewer = second.account
+    assert await shop.clicks(ticket, "approve") == 303
+    await shop.work()
+    await shop.passes(minutes=11)
+    assert shop.refunds() == [("second", 24_900, "kwd")]
+    (reply,) = shop.said(ticket, public=True)
+    assert "24.900" in reply
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_two_charges_of_one_ticket_are_each_refunded_once_and_answered_together(shop: Shop) -> None:
+    orders = {"1042": "24.90", "1077": "31.00"}
+    charges = [
+        {"key": f"{which}-{order}", "amount": amount, "order": order, "description": f"Order {order}", "days_ago": age}
+        for order, amount in orders.items()
+        for which, age in (("first", "3.01"), ("second", "3"))
+    ]
+    body = "You charged me twice for order 1042 and twice for order 1077. Please refund both duplicate charges."
+    ticket = await shop.arrives(charged_twice(charges=charges, body=body))
+    await shop.passes(minutes=11)
+    assert sorted(shop.refunds()) == [("second-1042", 2_490, "usd"), ("second-1077", 3_100, "usd")]
+    (reply,) = shop.said(ticket, public=True)
+    assert "$24.90" in reply
+    assert "$31.00" in reply
+    assert await shop.outcome(ticket) == ("resolved", None)
+    await shop.balanced()
+
+
+async def test_a_pending_refund_is_done_and_the_reply_says_that_it_is_pending(shop: Shop) -> None:
+    twin = {"amount": "24.90", "order": "1042", "description": "Order 1042", "card": "4000000000007726"}
+    ticket = await shop.arrives(
+        charged_twice(charges=[{"key": "first", **twin, "days_ago": "3.01"}, {"key": "second", **twin}])
+    )
+    await shop.passes(minutes=11)
+    assert [entry["status"] for entry in shop.sandbox.doubles.stripe.ledger()] == ["pending"]
+    assert await shop.outcome(ticket) == ("resolved", None)
+    (reply,) = shop.said(ticket, public=True)
+    assert "on its way" in reply
+    assert "confirmed it yet" in reply
+    assert "We have refunded" not in reply
+    effects = await shop.rows("SELECT state, vendor_status FROM effect WHERE kind = 'refund'")
+    assert effects == [{"state": "settled", "vendor_status": "pending"}]
 
 
 async def test_an_authorisation_that_was_never_captured_is_released_and_not_refunded(shop: Shop) -> None:
@@ -149,6 +209,65 @@ async def test_an_unverified_writer_gets_no_money_without_a_person(shop: Shop) -
     await shop.passes(minutes=11)
     assert shop.refunds() == []
     assert await shop.outcome(ticket) == ("waiting_for_review", "identity_not_verified")
+
+
+@pytest.mark.parametrize(
+    ("comment", "customer"),
+    [
+        ({"flags": [14]}, {}),
+        ({"suspension": 17}, {}),
+        ({"sender": "ana@elsewhere.example"}, {}),
+        ({}, {"email": "office@customers.example"}),
+    ],
+    ids=["not_authenticated", "let_through", "another_address", "shared"],
+)
+async def test_a_mail_that_need_not_be_the_customers_gets_no_money_without_a_person(
+    shop: Shop, comment: dict[str, object], customer: dict[str, object]
+) -> None:
+    body = "I was charged twice for order 1042. Please refund the duplicate charge."
+    said = [{"from": "ana", "body": body, **comment}]
+    ticket = await shop.arrives(charged_twice(customer=customer, ticket={"comments": said}))
+    await shop.passes(minutes=11)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("waiting_for_review", "identity_not_verified")
+
+
+async def test_a_photo_that_another_ticket_showed_makes_a_person_look(shop: Shop) -> None:
+    def damaged(number: int, photo: bytes) -> Setting:
+        vase = {"key": "vase", "name": "Glass vase", "amount": "12.50", "category": "physical", "final_sale": False}
+        order = {"key": f"10{number}", "customer": "ana", "charge": "paid", "items": [vase]}
+        file = {"name": "photo.jpg", "content_type": "image/jpeg", "content": b64encode(photo).decode()}
+        body = f"The glass vase of order 10{number} arrived broken, see the photo. Please refund the glass vase."
+        return a_setting(
+            body,
+            charges=[{"key": "paid", "amount": "12.50", "order": f"10{number}"}],
+            subject="Broken vase",
+            customer={"email": f"ana.{number}@customers.example"},
+            orders=[order | {"fulfilment": "delivered", "delivered_days_ago": "2"}],
+            ticket={"comments": [{"from": "ana", "body": body, "attachments": [file]}]},
+        )
+
+    first = await shop.arrives(damaged(42, a_photo(7, quality=90)))
+    other = await shop.arrives(damaged(43, a_photo(8, quality=90)))
+    again = await shop.arrives(damaged(44, a_photo(7, quality=60, side=300)))
+    assert [(await shop.outcome(one))[1] for one in (first, other)] == [None, None]
+    assert await shop.outcome(again) == ("waiting_for_review", "suspected_abuse")
+    facts = await shop.rows("SELECT facts FROM decision WHERE ticket_id = :t AND action = 'refund'", t=again)
+    assert facts[0]["facts"]["request.photo_repeated"] is True
+
+
+async def test_a_charge_that_a_person_refused_is_a_persons_also_under_another_address(shop: Shop) -> None:
+    setting = charged_twice("60.00")
+    ticket = await shop.arrives(setting)
+    assert await shop.clicks(ticket, "reject", reason_code="wrong_amount") == 303
+    await shop.work()
+    shop.clock.advance(60)
+    assert setting.ticket is not None
+    again = str(arrive(setting.ticket, setting.world, shop.keys, shop.sandbox.doubles))
+    await shop.work()
+    facts = await shop.rows("SELECT facts FROM decision WHERE ticket_id = :t AND action = 'refund'", t=again)
+    assert facts[0]["facts"]["charge.prior_refusals"] == 1
+    assert shop.refunds() == []
 
 
 async def test_a_second_ticket_about_the_same_charge_does_not_refund_it_again(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from connectors.sandbox.stripe.server import StripeDouble
 from connectors.sandbox.world.model import World
 from connectors.sandbox.world.parts import AGENT, Charge, Customer, Item, Order, Subscription, Ticket
 from connectors.sandbox.zendesk.double import Said, ZendeskDouble
+from connectors.sandbox.zendesk.records import Attachment as File
 from policies.money import Money
 
 AGENT_EMAIL: Final = "agent@shop.example"
@@ -135,7 +136,9 @@ def arrive(ticket: Ticket, world: World, keys: Keys, doubles: Doubles) -> int:
                 comment.body,
                 comment.public,
                 comment.flags,
-                [(file.name, file.content_type, file.size) for file in comment.attachments],
+                [File(file.name, file.content_type, file.size_bytes, file.content) for file in comment.attachments],
+                comment.suspension,
+                comment.sender,
             )
             for comment in ticket.comments
         ],
@@ -159,7 +162,7 @@ def _load_customers(world: World, doubles: Doubles) -> dict[str, CustomerIds]:
 
 
 def _load_user(customer: Customer, email: str, doubles: Doubles) -> int:
-    return doubles.zendesk.add_user(
+    user_id = doubles.zendesk.add_user(
         name=customer.name,
         email=email,
         verified=customer.verified,
@@ -167,6 +170,9 @@ def _load_user(customer: Customer, email: str, doubles: Doubles) -> int:
         phone=customer.phone,
         tags=customer.tags,
     )
+    if customer.shared:
+        doubles.zendesk.share_user(user_id)
+    return user_id
 
 
 def _load_payer(customer: Customer, email: str, user_id: int, doubles: Doubles) -> str | None:

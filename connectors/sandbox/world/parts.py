@@ -6,6 +6,7 @@ Ages count back from the moment the world is loaded. Whether references lead som
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self
@@ -26,6 +27,15 @@ def _exact(value: object) -> object:
         return Decimal(value)
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is not a decimal number: write it like 24.90") from error
+
+
+def _decoded(value: object) -> object:
+    if isinstance(value, bytes):
+        return value
+    try:
+        return b64decode(str(value), validate=True)
+    except ValueError as error:
+        raise ValueError("the content is not Base64: encode the file's bytes") from error
 
 
 Amount = Annotated[Decimal, BeforeValidator(_exact)]
@@ -70,6 +80,7 @@ class Customer(Part):
     tags: tuple[str, ...] = Field(default=(), description="tags of the Zendesk user")
     locale: str = "en-US"
     phone: str | None = None
+    shared: bool = Field(default=False, description="a user of another Zendesk account, from a shared ticket")
     stripe: bool = True
     stripe_email: str | None = Field(default=None, description="where it differs from the one in Zendesk")
     linked: bool = Field(default=False, description="the Stripe customer's metadata names the Zendesk user")
@@ -281,6 +292,14 @@ class Attachment(Part):
     name: str
     content_type: str = "application/octet-stream"
     size: Annotated[int, Field(ge=0)] = 0
+    content: Annotated[bytes, BeforeValidator(_decoded)] = Field(
+        default=b"", description="in Base64; without it the file can be listed and not be fetched"
+    )
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size: the content's, where there is one."""
+        return len(self.content) or self.size
 
 
 class TicketComment(Part):
@@ -291,6 +310,8 @@ class TicketComment(Part):
     public: bool = True
     flags: tuple[int, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    suspension: int | None = Field(default=None, description="the cause for which Zendesk had suspended it")
+    sender: str | None = Field(default=None, description="the address of a mail, where it is not the author's")
 
 
 class Ticket(Part):

@@ -19,6 +19,7 @@ from connectors.sandbox.zendesk.access import Access
 from connectors.sandbox.zendesk.account import EVENT_TYPES, Account
 from connectors.sandbox.zendesk.directory_api import DirectoryApi
 from connectors.sandbox.zendesk.events import Announcer
+from connectors.sandbox.zendesk.file_api import FileApi
 from connectors.sandbox.zendesk.http import Desk
 from connectors.sandbox.zendesk.limits import Limits, Meter
 from connectors.sandbox.zendesk.records import Attachment, Json, JsonValue, Ticket, User
@@ -31,13 +32,19 @@ ACCOUNT_ID: Final = 18_525_119
 
 
 class Said(NamedTuple):
-    """A comment of a world. `flags` are Zendesk's numbers; an attachment is name, content type and size in bytes."""
+    """A comment of a world. `flags` are Zendesk's numbers.
+
+    `suspension` is the cause for which it had been suspended, `sender` the address of a mail where it is not the
+    author's.
+    """
 
     author_id: int
     body: str
     public: bool = True
     flags: Sequence[int] = ()
-    attachments: Sequence[tuple[str, str, int]] = ()
+    attachments: Sequence[Attachment] = ()
+    suspension: int | None = None
+    sender: str | None = None
 
 
 class ZendeskDouble:
@@ -96,6 +103,7 @@ class ZendeskDouble:
             *TicketApi(self._desk).routes(),
             *DirectoryApi(self._desk, self._faults).routes(),
             *WebhookApi(self._desk).routes(),
+            *FileApi(self._account, self._faults).routes(),
             self._desk.unknown_route(),
         ]
 
@@ -160,7 +168,7 @@ class ZendeskDouble:
         requester: int,
         subject: str,
         channel: str,
-        comments: Sequence[tuple[int, str, bool, Sequence[int], Sequence[tuple[str, str, int]]]],
+        comments: Sequence[Said],
         cc: Sequence[int] = (),
         tags: Sequence[str] = (),
         custom_fields: Mapping[int, JsonValue] | None = None,
@@ -172,13 +180,13 @@ class ZendeskDouble:
             requester: a user's id; the submitter is the first comment's author.
             subject: may be empty.
             channel: as in REST: `email`, `web`, `api`, `native_messaging`, ...
-            comments: at least one, as `Said` or a tuple like it.
+            comments: at least one.
             cc: ids of carbon-copied users.
             tags: lower case, without blanks.
             custom_fields: field id -> value, for fields made with `add_ticket_field`.
             brand: a brand's id.
         """
-        first, *others = (Said(*entry) for entry in comments)
+        first, *others = comments
         fields: list[JsonValue] = [{"id": key, "value": value} for key, value in (custom_fields or {}).items()]
         with self._account.lock:
             person = self._account.user(requester)
@@ -207,7 +215,7 @@ class ZendeskDouble:
         *,
         public: bool = True,
         flags: Sequence[int] = (),
-        attachments: Sequence[tuple[str, str, int]] = (),
+        attachments: Sequence[Attachment] = (),
     ) -> int:
         """An end user answers in the ticket's channel. A closed ticket gets a follow-up instead.
 
@@ -298,6 +306,11 @@ class ZendeskDouble:
         with self._account.lock:
             self._account.user(user_id).suspended = suspended
 
+    def share_user(self, user_id: int) -> None:
+        """Make a user another account's, who came with a shared ticket."""
+        with self._account.lock:
+            self._account.user(user_id).shared = True
+
     def set_role(self, user_id: int, role: str) -> None:
         """Give a user another role, for instance take the admin role from the service user."""
         with self._account.lock:
@@ -377,5 +390,7 @@ def _new_comment(said: Said) -> NewComment:
         body=said.body,
         public=said.public,
         flags=tuple(said.flags),
-        attachments=tuple(Attachment(*entry) for entry in said.attachments),
+        attachments=tuple(said.attachments),
+        suspension=said.suspension,
+        sender=said.sender,
     )

@@ -22,16 +22,17 @@ def stamp(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file on a comment; its content is not kept. `size` is in bytes."""
+    """A file on a comment. `size` is in bytes; one without `content` can be listed and not be fetched."""
 
     file_name: str
     content_type: str
     size: int
+    content: bytes = b""
 
 
 @dataclass(slots=True)
 class User:
-    """A person. `verified` says whether `email`, the only address kept, is verified."""
+    """A person. `verified` is about `email`, the only address kept; `shared` says that another account has them."""
 
     user_id: int
     name: str
@@ -45,6 +46,7 @@ class User:
     tags: list[str]
     created_at: datetime
     suspended: bool = False
+    shared: bool = False
     time_zone: str = "Europe/Dublin"
 
     @property
@@ -83,7 +85,11 @@ class TicketField:
 
 @dataclass(slots=True)
 class Comment:
-    """One comment. `flags` are the vendor's numbers for what is doubtful about it."""
+    """One comment. `flags` are the vendor's numbers for what is doubtful about it.
+
+    `suspension` is the cause for which it was suspended before somebody let it through, `sender` the address that a
+    mail came from.
+    """
 
     comment_id: int
     audit_id: int
@@ -96,6 +102,8 @@ class Comment:
     flags: tuple[int, ...]
     attachments: tuple[Attachment, ...]
     custom: Json
+    suspension: int | None = None
+    sender: str | None = None
 
 
 @dataclass(slots=True)

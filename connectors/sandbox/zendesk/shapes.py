@@ -7,6 +7,7 @@ https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#j
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import quote
 
 from connectors.sandbox.zendesk.records import (
     Audit,
@@ -23,9 +24,13 @@ from connectors.sandbox.zendesk.records import (
 )
 
 
-def via(channel: str) -> Json:
-    """Where something came from."""
-    return {"channel": channel, "source": {"from": {}, "to": {}, "rel": None}}
+def via(channel: str, sender: str | None = None) -> Json:
+    """Where something came from. A mail shows its sender.
+
+    https://developer.zendesk.com/documentation/ticketing/reference-guides/via-types/
+    """
+    origin: Json = {} if sender is None else {"address": sender}
+    return {"channel": channel, "source": {"from": origin, "to": {}, "rel": None}}
 
 
 def ids(values: list[int]) -> list[JsonValue]:
@@ -90,7 +95,10 @@ def html(text: str) -> str:
 
 
 def metadata(record: Comment | Audit) -> Json:
-    """System data, the custom data of the update, and a comment's flags where it has any."""
+    """System data, the custom data of the update, and a comment's flags where it has any.
+
+    https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#comment-flags
+    """
     shown: Json = {
         "system": {"client": "Countersign sandbox", "ip_address": "127.0.0.1"},
         "custom": dict(record.custom),
@@ -98,6 +106,9 @@ def metadata(record: Comment | Audit) -> Json:
     if isinstance(record, Comment) and record.flags:
         shown["flags"] = list(record.flags)
         shown["flags_options"] = {str(flag): {"trusted": False} for flag in record.flags}
+    if isinstance(record, Comment) and (record.flags or record.suspension is not None):
+        shown["trusted"] = False
+        shown["suspension_type_id"] = record.suspension
     return shown
 
 
@@ -108,7 +119,7 @@ def comment(site: str, record: Comment) -> Json:
             "url": f"{site}/api/v2/attachments/{record.comment_id * 10 + place}.json",
             "id": record.comment_id * 10 + place,
             "file_name": entry.file_name,
-            "content_url": f"{site}/attachments/token/{record.comment_id}/?name={entry.file_name}",
+            "content_url": f"{site}/attachments/token/{record.comment_id}/?name={quote(entry.file_name)}",
             "content_type": entry.content_type,
             "size": entry.size,
             "inline": False,
@@ -128,7 +139,7 @@ def comment(site: str, record: Comment) -> Json:
         "public": record.public,
         "attachments": attachments,
         "audit_id": record.audit_id,
-        "via": via(record.channel),
+        "via": via(record.channel, record.sender),
         "created_at": stamp(record.created_at),
         "metadata": metadata(record),
     }
@@ -167,6 +178,7 @@ def user(site: str, record: User) -> Json:
         "tags": list(record.tags),
         "active": True,
         "suspended": record.suspended,
+        "shared": record.shared,
         "restricted_agent": not record.is_staff,
         "user_fields": {},
     }

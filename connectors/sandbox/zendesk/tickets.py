@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from connectors.sandbox.zendesk import shapes
@@ -48,7 +48,10 @@ _UPPER: Final = frozenset({"status", "priority", "type"})
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """A comment to be added. `public` is `None` where the ticket's own default holds."""
+    """A comment to be added. `public` is `None` where the ticket's own default holds.
+
+    `suspension` and `sender` are as in `Comment`; a mail's sender is the author's address where left out.
+    """
 
     author_id: int
     body: str
@@ -56,6 +59,8 @@ class NewComment:
     html_body: str | None = None
     flags: tuple[int, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    suspension: int | None = None
+    sender: str | None = None
 
 
 @dataclass(slots=True)
@@ -167,7 +172,7 @@ def customer_comment(account: Account, ticket: Ticket, comment: NewComment, *, c
     author = account.user(comment.author_id)
     if author.user_id not in {ticket.requester_id, *ticket.email_cc_ids}:
         flags = tuple(sorted({STRANGER, *comment.flags}))
-        comment = NewComment(author.user_id, comment.body, public=False, flags=flags, attachments=comment.attachments)
+        comment = replace(comment, public=False, flags=flags)
     reopened = ticket.status in _WAITING and comment.public is not False
     update(account, ticket, author, {"status": "open"} if reopened else {}, channel=channel, comment=comment)
     return ticket.comments[-1]
@@ -243,6 +248,8 @@ def _add_comment(draft: _Draft, comment: NewComment) -> None:
         flags=flags,
         attachments=comment.attachments,
         custom=draft.custom,
+        suspension=comment.suspension,
+        sender=comment.sender or (author.email if draft.channel == "email" else None),
     )
     ticket.comments.append(record)
     draft.note("Comment", author_id=author.user_id, body=body, html_body=record.html_body, public=public)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.errors import VendorRefused
+from connectors.errors import VendorRefused, WireError
 from connectors.sandbox.zendesk.double import Said
+from connectors.sandbox.zendesk.records import Attachment
+from connectors.zendesk.wire import AUTHOR_FLAGS, MAIL_FLAGS
 from tests.contract.zendesk.builders import SUBDOMAIN, World
 
 
@@ -91,7 +93,7 @@ def test_a_full_last_page_ends_the_list(world: World) -> None:
 
 def test_attachments_are_shown_with_name_type_and_size(world: World) -> None:
     """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/"""
-    said = Said(world.ana, "See the photo.", attachments=[("broken.jpg", "image/jpeg", 81_234)])
+    said = Said(world.ana, "See the photo.", attachments=[Attachment("broken.jpg", "image/jpeg", 81_234)])
     ticket_id = world.a_ticket(comments=[said])
     (attachment,) = world.zendesk.comments(ticket_id)[0].attachments
     assert (attachment.file_name, attachment.content_type, attachment.size) == ("broken.jpg", "image/jpeg", 81_234)
@@ -101,9 +103,61 @@ def test_flags_of_a_doubtful_comment_are_in_its_metadata(world: World) -> None:
     """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#comment-flags"""
     comments = [Said(world.ana, "Not signed in.", flags=[3]), Said(world.ana, "An out-of-office answer.", flags=[4])]
     doubtful, automatic = world.zendesk.comments(world.a_ticket(comments=comments))
-    assert doubtful.flags == (3,)
-    assert doubtful.is_identity_in_doubt
-    assert not automatic.is_identity_in_doubt
+    assert (doubtful.flags, automatic.flags) == ((3,), (4,))
+    assert not AUTHOR_FLAGS.isdisjoint(doubtful.flags)
+    assert (AUTHOR_FLAGS | MAIL_FLAGS).isdisjoint(automatic.flags)
+
+
+def test_a_mail_that_may_not_come_from_its_sender_is_flagged_and_not_trusted(world: World) -> None:
+    """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_comments/#comment-flags
+    https://support.zendesk.com/hc/en-us/articles/4408844012058
+    """
+    (comment,) = world.zendesk.comments(world.a_ticket(comments=[Said(world.ana, "Hello.", flags=[14])]))
+    assert not MAIL_FLAGS.isdisjoint(comment.flags)
+    assert (comment.is_trusted, comment.suspension_cause) == (False, None)
+
+
+def test_a_mail_that_was_suspended_and_let_through_names_the_cause(world: World) -> None:
+    """https://developer.zendesk.com/documentation/ticketing/reference-guides/suspensions-reference/"""
+    (comment,) = world.zendesk.comments(world.a_ticket(comments=[Said(world.ana, "Hello.", suspension=17)]))
+    assert (comment.is_trusted, comment.suspension_cause, comment.flags) == (False, 17, ())
+
+
+def test_a_mail_shows_its_sender_and_a_web_form_does_not(world: World) -> None:
+    """https://developer.zendesk.com/documentation/ticketing/reference-guides/via-types/"""
+    own, other = world.zendesk.comments(
+        world.a_ticket(comments=[Said(world.ana, "Hello."), Said(world.ana, "Again.", sender="ana@work.example")])
+    )
+    assert (own.from_address, other.from_address) == ("ana@example.com", "ana@work.example")
+    (written,) = world.zendesk.comments(world.a_ticket(channel="web"))
+    assert written.from_address is None
+
+
+def test_a_user_of_a_shared_ticket_is_another_accounts(world: World) -> None:
+    """https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format"""
+    assert not world.zendesk.user(world.ana).is_shared
+    world.double.share_user(world.ana)
+    assert world.zendesk.user(world.ana).is_shared
+
+
+def test_a_file_is_fetched_by_its_link_up_to_a_size(world: World) -> None:
+    """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/"""
+    file = Attachment("my photo.png", "image/png", 4, b"\x89PNG")
+    said = Said(world.ana, "See the photo.", attachments=[file, Attachment("gone.png", "image/png", 4)])
+    (comment,) = world.zendesk.comments(world.a_ticket(comments=[said]))
+    photo, gone = comment.attachments
+    assert world.zendesk.attachment(photo.content_url, max_bytes=4) == b"\x89PNG"
+    assert world.zendesk.attachment(photo.content_url, max_bytes=3) is None
+    with pytest.raises(VendorRefused) as refused:
+        world.zendesk.attachment(gone.content_url, max_bytes=4)
+    assert (type(refused.value), refused.value.status) == (VendorRefused, 404)
+
+
+@pytest.mark.parametrize("url", ["https://files.example/a.png", "http://shop.zendesk.com/a.png", "file:///etc/passwd"])
+def test_a_file_that_lies_elsewhere_is_never_asked_for(world: World, url: str) -> None:
+    """https://developer.zendesk.com/documentation/api-basics/best-practices/working-with-url-properties/"""
+    with pytest.raises(WireError, match="only Zendesk's own hosts"):
+        world.zendesk.attachment(url, max_bytes=100)
 
 
 def test_a_comment_without_flags_has_no_flags_in_its_metadata(world: World) -> None:
@@ -122,7 +176,6 @@ def test_a_strangers_answer_becomes_a_flagged_private_comment(world: World) -> N
     comment = world.zendesk.comments(ticket_id)[-1]
     assert not comment.public
     assert comment.flags == (2,)
-    assert comment.is_identity_in_doubt
 
 
 def test_a_user_is_shown_with_role_locale_and_external_id(world: World) -> None:
