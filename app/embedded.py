@@ -247,6 +247,7 @@ class EmbeddedServer:
                         f"{self._last_words(error)}; see {str(self._pgdata / 'log')!r}"
                     ) from error
                 time.sleep(0.1)
+                self._bring_up()  # the server that we joined may have been on its way down
 
     def _choose_socket_folder(self) -> Path:
         """The cluster's own folder, or a short private one where that path is too long for a socket."""

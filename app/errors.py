@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graph.errors import DatabaseAway
+
 
 class AppError(Exception):
     """Root of this package's errors."""
@@ -26,7 +28,7 @@ class SettingsError(AppError):
         self.problems = tuple(problems)
 
 
-class DatabaseError(AppError):
+class DatabaseError(AppError, DatabaseAway):
     """A database that cannot be reached, or cannot be used as it is."""
 
 

@@ -91,7 +91,12 @@ class WorkerSettings(BaseModel):
 
     model_config = FROZEN
 
-    lease_s: float = Field(default=6.0, ge=1, le=600, description="seconds a worker holds a ticket without renewing")
+    lease_s: float = Field(
+        default=3.0,
+        ge=1,
+        le=600,
+        description="seconds a worker holds a ticket, an effect or a job without renewing it",
+    )
     poll_s: float = Field(default=1.0, gt=0, le=60, description="seconds between looks for due work")
     concurrency: int = Field(default=4, ge=1, le=64, description="tickets that one process advances at a time")
 

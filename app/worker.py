@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 BUSY_RETRY: Final = timedelta(milliseconds=500)
 DATABASE_RETRY_S: Final = 1.0
-HEARTBEAT: Final = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class Worker:
                     dequeue_timeout=timedelta(seconds=self.settings.worker.poll_s),
                     batch_size=self.settings.worker.concurrency,
                     max_concurrent_tasks=2 * self.settings.worker.concurrency,
-                    heartbeat_timeout=HEARTBEAT,
+                    heartbeat_timeout=timedelta(seconds=self.settings.worker.lease_s),
                 )
             finally:
                 stopper.cancel()

@@ -4,7 +4,8 @@ GraphError
 ├── BudgetExhausted     the run used up one of its budgets; the run is handed to a person
 ├── ToolForbidden       the policy's lists of tools do not let it be read; the run is handed to a person
 ├── ToolSwitchedOff     a kill switch stops the tool; the run is handed to a person
-├── LeaseLost           another worker holds the ticket now; stop without writing anything
+├── LeaseLost           another worker holds the ticket or the effect now; stop without writing anything
+├── DatabaseAway        the database did not answer and nothing was done; the same call may succeed later
 ├── TicketGone          the ticket was deleted or merged meanwhile; the run ends as ignored
 └── PolicyMissing       the tenant has no published policy; tell whoever installs it
 """
@@ -41,7 +42,11 @@ class ToolSwitchedOff(GraphError):
 
 
 class LeaseLost(GraphError):
-    """Another worker holds the ticket now."""
+    """Another worker holds the ticket or the effect now."""
+
+
+class DatabaseAway(GraphError):
+    """The database did not answer; nothing was done."""
 
 
 class TicketGone(GraphError):

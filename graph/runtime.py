@@ -61,4 +61,4 @@ class Runtime:
     gateway: Gateway
     embed: Embed
     worker_id: str
-    lease_s: float = 6.0
+    lease_s: float = 3.0

@@ -52,6 +52,8 @@ CUSTOMER: Final = "cus_1"
 CURRENCY: Final = "usd"
 CAPTURED_MINOR: Final = 10_000
 POOL: Final = 60
+LEASE_S: Final = 120.0
+"""Nothing renews it within a history: leases end only when the schedule says so."""
 """Connections at hand from the start, so that making one is in no history; as many as the harness has workers."""
 
 
@@ -141,6 +143,7 @@ class Stage:
             now=self.time.now,
             new_id=self.new_id,
             vault=_VAULT,
+            lease_s=LEASE_S,
         )
 
     def ticket(self, customer: str) -> int:

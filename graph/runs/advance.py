@@ -7,9 +7,7 @@ the settlement's own rules.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -18,11 +16,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import NodeTimeoutError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt
-from sqlalchemy.exc import OperationalError
 
 from connectors.errors import VendorUnavailable
 from graph.build import RECURSION_LIMIT
 from graph.errors import LeaseLost
+from graph.keeping import renewed
 from graph.rulebook import load_policy
 from graph.runs import leases
 from graph.runs.inbox import look, take_up
@@ -70,6 +68,7 @@ class Advancer:
             now=self.runtime.now,
             new_id=self.runtime.new_id,
             vault=self.runtime.vault,
+            lease_s=self.runtime.lease_s,
             reissues=tenant.reissues_lost_refunds,
         )
 
@@ -92,7 +91,7 @@ async def advance(advancer: Advancer, tenant_id: str, ticket_id: str) -> Advance
     if token is None:
         return Advanced.BUSY
     try:
-        async with _kept(runtime, tenant_id, ticket_id, token):
+        async with renewed(lambda: _renew(runtime, tenant_id, ticket_id, token), lease_s=runtime.lease_s):
             while await _once(advancer, tenant_id, ticket_id, token):
                 pass
     except LeaseLost:
@@ -103,24 +102,9 @@ async def advance(advancer: Advancer, tenant_id: str, ticket_id: str) -> Advance
     return Advanced.DONE
 
 
-@asynccontextmanager
-async def _kept(runtime: Runtime, tenant_id: str, ticket_id: str, token: int) -> AsyncIterator[None]:
-    """Renew the lease while the block runs. A lost one stops the next commit, not this task."""
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(runtime.lease_s / 3)
-            with suppress(OperationalError):  # an outage of the database: the next step meets it, too
-                async with runtime.sessions(tenant_id) as session:
-                    await leases.renew(session, tenant_id, ticket_id, token=token, lease_s=runtime.lease_s)
-
-    keeper = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError, LeaseLost):
-            await keeper
+async def _renew(runtime: Runtime, tenant_id: str, ticket_id: str, token: int) -> None:
+    async with runtime.sessions(tenant_id) as session:
+        await leases.renew(session, tenant_id, ticket_id, token=token, lease_s=runtime.lease_s)
 
 
 async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) -> bool:

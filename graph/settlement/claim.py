@@ -18,6 +18,7 @@ from sqlmodel import col
 
 from graph.audit.log import append_all
 from graph.breakers.trips import TRIPPED, Watched, covering, told, tripped
+from graph.errors import LeaseLost
 from graph.settlement.changes import event_of, read_effect
 from graph.settlement.models import Approval, ApprovalState, Effect, EffectKind, EffectState
 from graph.settlement.performers import Sendable
@@ -215,6 +216,29 @@ async def _write(
         .values(fence=fence, leased_until=until, **(columns or {}))
         .execution_options(synchronize_session=False),
     )
+
+
+async def keep_claim(session: AsyncSession, claimed: Claimed, *, lease_s: float) -> None:
+    """Renew the lease of a claim, in the session's transaction.
+
+    Raises:
+        LeaseLost: somebody else claimed it, or it has come to its end.
+    """
+    until = text("clock_timestamp() + make_interval(secs => :lease_s)").bindparams(lease_s=lease_s)
+    kept = await session.execute(
+        update(Effect)
+        .where(
+            col(Effect.tenant_id) == claimed.effect.tenant_id,
+            col(Effect.effect_id) == claimed.effect.effect_id,
+            col(Effect.fence) == claimed.fence,
+            col(Effect.leased_until).is_not(None),
+        )
+        .values(leased_until=until)
+        .returning(col(Effect.effect_id))
+        .execution_options(synchronize_session=False),
+    )
+    if kept.scalar_one_or_none() is None:
+        raise LeaseLost(f"effect {claimed.effect.effect_id!r} is not ours any more: stop")
 
 
 async def _body(session: AsyncSession, effect: Effect, vault: Vault) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from connectors.errors import ConnectorError, Throttled, VendorRefused
 from connectors.outcome import Done, Refused, Unknown, WriteOutcome
 from connectors.stripe.failures import KEY_REUSED
+from graph.keeping import renewed
 from graph.settlement.changes import Change, apply, read_effect
 from graph.settlement.claim import (
     SEND_WITHIN,
@@ -30,6 +31,7 @@ from graph.settlement.claim import (
     Withdrawn,
     Work,
     claim,
+    keep_claim,
     sendable_of,
 )
 from graph.settlement.models import Effect, EffectKind, EffectState
@@ -42,8 +44,9 @@ Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
 """Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
 
 ACTOR: Final = "settlement"
-LEASE_S: Final = 120.0
-"""Longer than the longest time-out of an adapter: a worker that still waits keeps its claim."""
+LEASE_S: Final = 3.0
+"""Renewed while the vendor is waited for, so that only a killed or frozen worker's ends. Who takes over sends the same
+key and bytes, or, where Zendesk has no key, looks first and is then held back by the ticket's stamp."""
 
 LONGEST_WAIT_S: Final = 60.0
 LISTS_SETTLE: Final = timedelta(minutes=1)
@@ -153,25 +156,36 @@ async def recheck(sender: Sender, effect: Effect) -> EffectState | None:
 
 
 async def _work(sender: Sender, claimed: Claimed) -> EffectState:
+    async with renewed(lambda: _keep(sender, claimed), lease_s=sender.lease_s):
+        changes = await _asked(sender, claimed)
+    return await _record_all(sender, claimed, changes)
+
+
+async def _keep(sender: Sender, claimed: Claimed) -> None:
+    async with sender.sessions(claimed.effect.tenant_id) as session:
+        await keep_claim(session, claimed, lease_s=sender.lease_s)
+
+
+async def _asked(sender: Sender, claimed: Claimed) -> tuple[Change, ...]:
+    """Look or post as the claim says; what follows for the effect."""
     performer = sender.performers[claimed.sendable.kind]
     if claimed.work is not Work.POST:
         sighting = await _look(performer, claimed)
         if sighting is not None or claimed.work is not Work.LOOK_THEN_POST:
-            return await _record_all(sender, claimed, _after_look(sender, claimed, sighting))
+            return _after_look(sender, claimed, sighting)
     outcome = await asyncio.to_thread(_post, performer, claimed)
     match outcome:
         case Done(answer):
-            changes = _happened(answer)
+            return _happened(answer)
         case Unknown():
-            changes = (_unknown(claimed.effect, outcome, sender.now()),)
+            return (_unknown(claimed.effect, outcome, sender.now()),)
         case Refused() if claimed.effect.attempts == 1 and outcome.code != KEY_REUSED:
-            changes = (_released(outcome),)
+            return (_released(outcome),)
         case Refused():
             # An earlier request may be what this one collides with.
-            changes = _after_refusal(sender, claimed, outcome, await _look(performer, claimed))
+            return _after_refusal(sender, claimed, outcome, await _look(performer, claimed))
         case _:
             assert_never(outcome)
-    return await _record_all(sender, claimed, changes)
 
 
 def _post(performer: Performer, claimed: Claimed) -> WriteOutcome[VendorAnswer]:

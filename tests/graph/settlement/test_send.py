@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from time import sleep
 
 import pytest
 
@@ -261,6 +262,44 @@ async def test_the_late_write_of_a_frozen_worker_is_refused(desk: Desk) -> None:
     assert desk.ledger(charge) == [2_490]
     assert await desk.charge_row(charge) == (2_490, 0)
     assert "effect.unknown" not in await desk.kinds(effect_id)
+
+
+async def test_a_claim_is_kept_for_as_long_as_the_vendor_takes(desk: Desk) -> None:
+    charge = desk.charge()
+    effect_id = await desk.held(desk.refund(charge))
+    real, taken = desk.performers[EffectKind.REFUND], []
+    loop = asyncio.get_running_loop()
+
+    def slow(effect: Sendable) -> WriteOutcome[VendorAnswer]:
+        for _ in range(6):
+            sleep(0.2)
+            taken.append(asyncio.run_coroutine_threadsafe(desk.send(effect_id), loop).result())
+        return real.post(effect)
+
+    performers = {**desk.performers, EffectKind.REFUND: replace(real, post=slow)}
+    assert await desk.send(effect_id, performers=performers, lease_s=0.5) is SETTLED
+    assert taken == [EffectState.SENDING] * 6, "nobody else took it, twice as long as its lease"
+    assert (await desk.effect(effect_id)).attempts == 1
+
+
+async def test_a_reply_that_arrives_after_another_worker_took_over_is_not_said_twice(desk: Desk) -> None:
+    ticket = desk.ticket()
+    effect_id = await desk.held(desk.update(ticket))
+    desk.time.advance(seconds=5)
+    real = desk.performers[EffectKind.ZENDESK_UPDATE]
+    loop = asyncio.get_running_loop()
+
+    def overtaken(effect: Sendable) -> WriteOutcome[VendorAnswer]:
+        async def overtake() -> None:
+            await desk.expire_lease(effect_id)
+            assert await desk.send(effect_id) is SETTLED
+
+        asyncio.run_coroutine_threadsafe(overtake(), loop).result()
+        return real.post(effect)
+
+    performers = {**desk.performers, EffectKind.ZENDESK_UPDATE: replace(real, post=overtaken)}
+    assert await desk.send(effect_id, performers=performers) is SETTLED
+    assert desk.replies(ticket) == 1
 
 
 async def _switch(desk: Desk, tool: Tool, *, is_off: bool) -> None:
