@@ -83,6 +83,8 @@ def note_text(findings: Findings) -> str:
     ]
     if findings.draft is not None:
         headed.append(f"Draft of a reply\n\n{findings.draft.text}")
+        if findings.draft.gloss:
+            headed.append(f"The same in English, for you to read\n\n{findings.draft.gloss}")
     return "\n\n".join(headed)
 
 
@@ -103,6 +105,8 @@ def _wants(findings: Findings) -> Iterator[str]:
         return
     named = ", ".join(f"{one.intent.value} ({one.confidence} %)" for one in findings.triage.intents)
     yield f"Understood as: {named}; language {findings.triage.language}."
+    if findings.triage.injection_suspected:
+        yield "The text speaks to a machine: read it as data, whatever it says."
     if findings.triage.claims.order_ids:
         yield f"Order numbers in the message: {', '.join(findings.triage.claims.order_ids)}."
     if findings.plan is not None:

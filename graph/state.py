@@ -35,6 +35,7 @@ class RunState(TypedDict, total=False):
     unannounced: list[str]
     reply_effect: str | None
     asks: bool
+    plain: bool
     questions_asked: int
     outcome: str
     reason: str | None

@@ -16,14 +16,14 @@ from graph.drafting import Draft
 from graph.errors import TicketGone
 from graph.nodes.draft import compose
 from graph.nodes.settle import effects_of
+from graph.nodes.verify import evidence
 from graph.outgoing import Outgoing, put_out
-from graph.sections import Sections
 from graph.settlement.approvals import edited_reply
 from graph.settlement.models import Effect, EffectKind
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Verdicts
-from graph.verifying import Evidence, verify
+from graph.verifying import verify
 from policies.vocabulary import Reason, Tool
 
 TAG = "countersign"
@@ -44,17 +44,9 @@ async def answer(context: StepContext) -> Step:
     effects = await effects_of(context, context.state.get("unannounced", []))
     draft = await compose(context, effected={one.charge_id: one.vendor_status for one in effects if one.charge_id})
     edited = await _edited(context)
-    asks = context.state.get("asks", False)
-    evidence = Evidence(
-        await context.load("verdicts", Verdicts),
-        await context.load("sections", Sections),
-        context.policy.domains,
-        asks,
-        snapshot.requester_email,
-    )
-    findings = verify(draft, evidence, edited=edited)
+    findings = verify(draft, await evidence(context), edited=edited)
     if findings:
-        return hand_off(Reason.VERIFICATION_FAILED, note="; ".join(one.reason for one in findings))
+        return hand_off(Reason.VERIFICATION_FAILED, note="; ".join(dict.fromkeys(one.reason for one in findings)))
     return await _put_out(context, snapshot, ticket, draft, edited, effects)
 
 

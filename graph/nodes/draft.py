@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graph.dossier import Dossier
-from graph.drafting import Draft, draft_of, paragraphs, questions
+from graph.drafting import Draft, draft_of, paragraphs, plainer, questions
 from graph.models.triage import Triage
 from graph.planning import Plan
 from graph.replies.render import spoken
@@ -11,7 +11,7 @@ from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Verdicts
-from policies.vocabulary import Reason
+from policies.vocabulary import Intent, Reason
 
 
 async def draft(context: StepContext) -> Step:
@@ -24,7 +24,10 @@ async def draft(context: StepContext) -> Step:
 
 
 async def compose(context: StepContext, *, effected: dict[str, str | None]) -> Draft:
-    """The reply as it is now; `effected` has Stripe's word for each charge that was refunded."""
+    """The reply as it is now; `effected` has Stripe's word for each charge that was refunded.
+
+    Where a first draft did not pass its checks, it is written without what others put into it: names, a carrier.
+    """
     snapshot = await context.load("snapshot", Snapshot)
     triage = await context.load("triage", Triage)
     plan = await context.load("plan", Plan)
@@ -39,4 +42,8 @@ async def compose(context: StepContext, *, effected: dict[str, str | None]) -> D
             await context.load("sections", Sections),
             effected,
         )
-    return draft_of(said, language=language, name=snapshot.requester_name, shop=context.tenant.shop_name)
+    shop = context.tenant.shop_name
+    if context.state.get("plain", False):
+        return draft_of(plainer(said), language=language, name="", shop=shop)
+    is_upset = Intent.COMPLAINT in {one.intent for one in triage.intents}
+    return draft_of(said, language=language, name=snapshot.requester_name, shop=shop, is_upset=is_upset)

@@ -6,24 +6,30 @@ next. Where the note cannot be written the run ends all the same, and says so.
 
 from __future__ import annotations
 
+from typing import Final
+
 from connectors.errors import ConnectorError, VendorUnavailable
+from connectors.stripe.words import RefundStatus
 from connectors.zendesk.update import NewComment, update_body
 from graph.dossier import Dossier
 from graph.drafting import Draft, draft_of, paragraphs
 from graph.errors import ToolForbidden, ToolSwitchedOff
 from graph.models.triage import Triage
 from graph.nodes.answer import TAG, read_ticket
+from graph.nodes.settle import effects_of
 from graph.note import Findings, note_text
 from graph.outgoing import Outgoing, put_out
 from graph.planning import Plan
+from graph.replies.render import spoken
 from graph.sections import Sections
+from graph.settlement.models import Effect, EffectState
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
 from graph.verdicts import Verdicts
 from policies.evaluate import decide
 from policies.facts import Facts
-from policies.vocabulary import ActionKind, Mode, Outcome, Reason, Tool, Verdict
+from policies.vocabulary import ActionKind, Intent, Mode, Outcome, Reason, Tool, Verdict
 
 HANDED_OFF_TAG = "countersign_handoff"
 
@@ -97,12 +103,12 @@ async def _findings(context: StepContext, reason: Reason) -> Findings:
         sections=sections,
         plan=plan,
         verdicts=verdicts,
-        draft=_draft(context, snapshot, triage, dossier, sections, plan, verdicts),
+        draft=await _draft(context, snapshot, triage, dossier, sections, plan, verdicts),
         settled=len(state.get("unannounced", [])),
     )
 
 
-def _draft(
+async def _draft(
     context: StepContext,
     snapshot: Snapshot | None,
     triage: Triage | None,
@@ -111,8 +117,31 @@ def _draft(
     plan: Plan | None,
     verdicts: Verdicts | None,
 ) -> Draft | None:
-    """The reply that could be sent if the person agrees; none where there is nothing to say yet."""
+    """The reply that could be sent if the person agrees; none where there is nothing to say yet, or nobody knows it."""
     if snapshot is None or triage is None or dossier is None or sections is None or plan is None or verdicts is None:
         return None
-    said = paragraphs(plan, verdicts, dossier, sections, {})
-    return draft_of(said, language="en", name=snapshot.requester_name, shop=context.tenant.shop_name) if said else None
+    effects = await effects_of(context, [*context.state.get("unannounced", []), *context.state.get("effects", [])])
+    if any(one.state in _OPEN for one in effects):
+        return None
+    said = paragraphs(
+        plan, verdicts, dossier, sections, {one.charge_id: _word(one) for one in effects if one.charge_id}
+    )
+    if not said:
+        return None
+    return draft_of(
+        said,
+        language=spoken(triage.language),
+        name=snapshot.requester_name,
+        shop=context.tenant.shop_name,
+        is_upset=Intent.COMPLAINT in {one.intent for one in triage.intents},
+    )
+
+
+_OPEN: Final = frozenset({EffectState.UNKNOWN.value, EffectState.SENDING.value, EffectState.HUMAN.value})
+"""While it is not known what the payment system did, there is nothing to tell."""
+_UNDONE: Final = frozenset({EffectState.RELEASED.value, EffectState.REVERSED.value})
+
+
+def _word(effect: Effect) -> str | None:
+    """Stripe's word for a refund; one that did not come about has failed, whatever was said before."""
+    return RefundStatus.FAILED.value if effect.state in _UNDONE else effect.vendor_status

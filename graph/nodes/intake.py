@@ -174,6 +174,7 @@ def _snapshot(
             reason=None if supported else Reason.UNSUPPORTED_CHANNEL.value,
             note=None,
             asks=False,
+            plain=False,
             effects=[],
             approval_id=None,
             reply_effect=None,

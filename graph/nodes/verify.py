@@ -17,27 +17,22 @@ from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Verdicts, approvers_of, course
-from graph.verifying import Evidence
+from graph.verifying import Evidence, evidence_of
 from graph.verifying import verify as check
 from policies.vocabulary import Reason, Tool
 
 
 async def verify(context: StepContext) -> Step:
-    """Draft → released to its next step, or to a person with what is wrong."""
+    """Draft → released to its next step, written once more in plainer words, or to a person with what is wrong."""
     draft = await context.load("draft", Draft)
     verdicts = await context.load("verdicts", Verdicts)
     asks = context.state.get("asks", False)
-    evidence = Evidence(
-        verdicts,
-        await context.load("sections", Sections),
-        context.policy.domains,
-        asks,
-        (await context.load("snapshot", Snapshot)).requester_email,
-    )
-    findings = check(draft, evidence)
+    findings = check(draft, await evidence(context))
     body: dict[str, object] = {"findings": [{"check": one.check, "reason": one.reason} for one in findings]}
+    if findings and not context.state.get("plain", False):
+        return Step("draft", RunState(plain=True), body={**body, "repairs": True})
     if findings:
-        failed = hand_off(Reason.VERIFICATION_FAILED, note="; ".join(one.reason for one in findings))
+        failed = hand_off(Reason.VERIFICATION_FAILED, note="; ".join(dict.fromkeys(one.reason for one in findings)))
         return Step(failed.goto, failed.update, body={**body, **failed.body})
     if asks:
         return Step("answer", body=body)
@@ -47,6 +42,19 @@ async def verify(context: StepContext) -> Step:
     if led.goto == "review":
         return await _ask_a_person(context, verdicts, led.reason, body)
     return Step("act", RunState(reason=None), body=body)
+
+
+async def evidence(context: StepContext) -> Evidence:
+    """What a reply of this run may rest on."""
+    return evidence_of(
+        await context.load("snapshot", Snapshot),
+        await context.load("dossier", Dossier),
+        await context.load("verdicts", Verdicts),
+        await context.load("sections", Sections),
+        domains=context.policy.domains,
+        asks=context.state.get("asks", False),
+        shop=context.tenant.shop_name,
+    )
 
 
 async def _ask_a_person(

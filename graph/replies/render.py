@@ -1,14 +1,16 @@
 """Templates to text: one reply with one greeting, its paragraphs in order, its sources and one sign-off.
 
 Money and dates are written as the language's readers write them (Babel, CLDR data inside the package). A part in double
-square brackets is left out where its slot is empty. Slots are replaced in one pass, so that a value is never read as a
-template. It refuses a missing, an extra, an empty or a wrongly typed slot, and a language without texts.
+square brackets is left out where its slot is empty; after `||` stands what is said instead. Slots are replaced in one
+pass, so that a value is never read as a template. It refuses a missing, an extra, an empty or a wrongly typed slot, and
+a language without texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -18,15 +20,19 @@ import yaml
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from graph.replies.templates import SLOTS, Slot, Slots, SlotValue, Template
+from graph.replies.templates import SLOTS, Closing, Opening, Slot, Slots, SlotValue, Template
 from policies.money import Money
+from policies.vocabulary import Intent
 
 _CARD: Final = re.compile(r"(.+) ending in (\d{4})")
 LOCALES: Final = {"en": "en_US", "es": "es_ES", "fr": "fr_FR", "de": "de_DE", "pt": "pt_PT", "ja": "ja_JP"}
 """Languages with texts, and the locale in which their money and dates are written."""
 
 _SLOT: Final = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-_OPTIONAL: Final = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+_OPTIONAL: Final = re.compile(r"\[\[(.*?)(?:\|\|(.*?))?\]\]", re.DOTALL)
+_WIDE_COLON: Final = "\uff1a"
+BANK_TIME: Final = "bank_time"
+"""A slot that is always there: how long banks take. 5 to 10 business days, https://docs.stripe.com/refunds ."""
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 
 
@@ -38,48 +44,80 @@ def render(template: Template, language: str, slots: Slots) -> str:
     """One paragraph.
 
     >>> render(Template.PAYMENT_CANCELLED, "en", {"amount": Money(2490, "usd")})
-    'The pending payment of $24.90 has been cancelled, so you will not be charged.'
+    'Your pending payment of $24.90 has been cancelled, so you will not be charged.'
 
     Raises:
         ReplyError: see the class.
     """
     _check(template, slots)
-    text = _texts(language)[template.value]
-    written = {name: _write(value, language) for name, value in slots.items()}
-    text = _OPTIONAL.sub(lambda match: match[1] if all(written[name] for name in _SLOT.findall(match[1])) else "", text)
-    return _SLOT.sub(lambda match: written[match[1]], text).strip()
+    values = {name: written(value, language) for name, value in slots.items()}
+    return _fill(_texts(language)[template.value], **values, **{BANK_TIME: bank_time(language)})
 
 
-def reply(
-    paragraphs: Sequence[tuple[Template, Slots]],
-    *,
-    language: str,
-    name: str,
-    shop: str,
-    cites: Sequence[str] = (),
-) -> str:
-    """One reply for all the requests of a ticket.
+def bank_time(language: str) -> str:
+    """How long banks take to show a refund, in words."""
+    return _texts(spoken(language))[BANK_TIME]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One paragraph to be rendered, and the request that it answers."""
+
+    template: Template
+    slots: Slots
+    about: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the paragraphs: who is greeted, how it begins and ends, who signs, what it rests on.
+
+    `name` may be empty; `cites` are ids of policy sections in order, and become a line of sources.
+    """
+
+    name: str
+    shop: str
+    cites: tuple[str, ...] = ()
+    opening: Opening | None = None
+    closing: Closing | None = None
+
+
+def reply(said: Sequence[Said], frame: Frame, language: str) -> str:
+    """One reply for all the requests of a ticket. Where it answers several, each paragraph says which.
 
     Args:
-        paragraphs: templates with their slots, in the order of the requests.
+        said: the paragraphs, in the order of the requests.
+        frame: what stands around them.
         language: ISO 639-1; English where there are no texts in it, see `spoken`.
-        name: how the customer is called; empty leaves the greeting without a name.
-        shop: who signs.
-        cites: ids of the policy sections the paragraphs rest on, in order; they become a line of sources.
 
     Raises:
         ReplyError: there is no paragraph, or one of them cannot be rendered.
     """
-    if not paragraphs:
+    if not said:
         raise ReplyError("a reply without a paragraph: give at least one template")
     language = spoken(language)
     texts = _texts(language)
-    pieces = [_fill(texts["greeting"], name=_line(name))]
-    pieces += [render(template, language, slots) for template, slots in paragraphs]
-    if cites:
-        pieces.append(_fill(texts["sources"], cites=", ".join(_line(cite) for cite in cites)))
-    pieces.append(_fill(texts["sign_off"], shop=_line(shop)))
-    return "\n\n".join(pieces)
+    pieces = [_fill(texts["greeting"], name=_line(frame.name))]
+    if frame.opening is not None:
+        pieces.append(texts[frame.opening.value])
+    pieces += _paragraphs(said, language)
+    if frame.closing is not None:
+        pieces.append(texts[frame.closing.value])
+    if frame.cites:
+        pieces.append(_fill(texts["sources"], cites=", ".join(_line(cite) for cite in frame.cites)))
+    pieces.append(_fill(texts["sign_off"], shop=_line(frame.shop)))
+    return "\n\n".join(piece for piece in pieces if piece)
+
+
+def _paragraphs(said: Sequence[Said], language: str) -> Iterator[str]:
+    several = len({one.about for one in said if one.about is not None}) > 1
+    before: Intent | None = None
+    for one in said:
+        text = render(one.template, language, one.slots)
+        is_new = one.about is not None and one.about is not before
+        before = one.about
+        announced = _texts(language)[f"about_{one.about.value}"] if several and is_new and one.about else ""
+        yield f"{announced}{'' if announced.endswith(_WIDE_COLON) else ' '}{text}".strip()
 
 
 def spoken(language: str) -> str:
@@ -106,7 +144,8 @@ def _check_slot(template: Template, name: str, slot: Slot, value: SlotValue) -> 
         raise ReplyError(f"slot {name!r} of {template.value!r} is empty: fill it or choose another template")
 
 
-def _write(value: SlotValue, language: str) -> str:
+def written(value: SlotValue, language: str) -> str:
+    """A slot's value as the language's readers write it."""
     locale = LOCALES[spoken(language)]
     if isinstance(value, Money):
         return format_currency(value.major, value.currency.upper(), locale=locale)
@@ -128,7 +167,10 @@ def _line(value: str) -> str:
 
 
 def _fill(text: str, **values: str) -> str:
-    text = _OPTIONAL.sub(lambda match: match[1] if all(values[name] for name in _SLOT.findall(match[1])) else "", text)
+    def kept(match: re.Match[str]) -> str:
+        return match[1] if all(values[name] for name in _SLOT.findall(match[1])) else match[2] or ""
+
+    text = _OPTIONAL.sub(kept, text)
     return _SLOT.sub(lambda match: values[match[1]], text).strip()
 
 

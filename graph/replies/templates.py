@@ -2,7 +2,7 @@
 
 A slot is filled by code from a fact, never by a model or from the customer's words; a missing slot, an extra one or one
 of the wrong type is an error. Paragraphs that tell of moved money say what a settlement did and are to be rendered with
-its figures; no template promises money.
+its figures; no template promises money. Around the paragraphs stand one opening and at most one closing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class Template(StrEnum):
 
     REFUND_DONE = "refund_done"
     REFUND_DONE_DUPLICATE = "refund_done_duplicate"
+    REFUND_DONE_PARTIAL = "refund_done_partial"
+    REFUND_DONE_PRICE = "refund_done_price"
     REFUND_PENDING = "refund_pending"
+    REFUND_FAILED = "refund_failed"
     PAYMENT_CANCELLED = "payment_cancelled"
     SUBSCRIPTION_CANCELLED_NOW = "subscription_cancelled_now"
     SUBSCRIPTION_CANCELLED_PERIOD_END = "subscription_cancelled_period_end"
@@ -47,6 +50,26 @@ class Template(StrEnum):
     RECEIVED_BY_TEAM = "received_by_team"
 
 
+class Opening(StrEnum):
+    """How a reply begins, after the greeting. At most one of them is an apology, and no paragraph apologises again."""
+
+    THANKS = "opening_thanks"
+    ASKS = "opening_asks"
+    SEVERAL = "opening_several"
+    TOLD = "opening_told"
+    SORRY_PAYMENT = "opening_sorry_payment"
+    SORRY_WAITING = "opening_sorry_waiting"
+    SORRY_ITEM = "opening_sorry_item"
+    SORRY_TROUBLE = "opening_sorry_trouble"
+
+
+class Closing(StrEnum):
+    """How a reply ends, before it is signed."""
+
+    REFUNDED = "closing_refunded"
+    DENIED = "closing_denied"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A slot's type, and whether an empty string leaves its part of the sentence out."""
@@ -59,14 +82,17 @@ _MONEY: Final = Slot(Money)
 _DATE: Final = Slot(date)
 _TEXT: Final = Slot(str)
 _OPTIONAL: Final = Slot(str, may_be_empty=True)
-_REFUND: Final = {"amount": _MONEY, "paid_on": _DATE, "card": _OPTIONAL}
+_REFUND: Final = {"amount": _MONEY, "paid_on": _DATE, "card": _OPTIONAL, "order": _OPTIONAL}
 _REFUND_STATUS: Final = {"amount": _MONEY, "made_on": _DATE}
 _SHIPPED: Final = {"order": _TEXT, "shipped_on": _DATE, "carrier": _OPTIONAL}
 
 SLOTS: Final[dict[Template, dict[str, Slot]]] = {
     Template.REFUND_DONE: _REFUND,
     Template.REFUND_DONE_DUPLICATE: _REFUND,
+    Template.REFUND_DONE_PARTIAL: {**_REFUND, "whole": _MONEY, "item": _OPTIONAL},
+    Template.REFUND_DONE_PRICE: {**_REFUND, "item": _OPTIONAL},
     Template.REFUND_PENDING: _REFUND,
+    Template.REFUND_FAILED: _REFUND,
     Template.PAYMENT_CANCELLED: {"amount": _MONEY},
     Template.SUBSCRIPTION_CANCELLED_NOW: {},
     Template.SUBSCRIPTION_CANCELLED_PERIOD_END: {"ends_on": _DATE},
@@ -76,7 +102,7 @@ SLOTS: Final[dict[Template, dict[str, Slot]]] = {
     Template.ASK_WHICH_SUBSCRIPTION: {},
     Template.ASK_PHOTO: {},
     Template.ASK_GENERIC: {"missing": Slot(tuple)},
-    Template.DENIED: {"sentence": _TEXT, "section": _TEXT},
+    Template.DENIED: {"heading": _OPTIONAL},
     Template.ANSWER_POLICY: {"heading": _TEXT, "quote": _TEXT},
     Template.ORDER_DELIVERED: {"order": _TEXT, "delivered_on": _DATE},
     Template.ORDER_SHIPPED: _SHIPPED,
@@ -89,3 +115,16 @@ SLOTS: Final[dict[Template, dict[str, Slot]]] = {
     Template.RETURN_INSTRUCTIONS: {"order": _TEXT, "return_by": _DATE, "address": _TEXT},
     Template.RECEIVED_BY_TEAM: {},
 }
+
+MOVES_MONEY: Final = frozenset(
+    {
+        Template.REFUND_DONE,
+        Template.REFUND_DONE_DUPLICATE,
+        Template.REFUND_DONE_PARTIAL,
+        Template.REFUND_DONE_PRICE,
+        Template.REFUND_PENDING,
+        Template.REFUND_FAILED,
+        Template.PAYMENT_CANCELLED,
+    },
+)
+"""Paragraphs that may be said only about money that a verdict releases."""

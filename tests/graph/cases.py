@@ -10,6 +10,7 @@ from connectors.stripe.wire import CardView, ChargeView, CustomerView, Subscript
 from connectors.stripe.words import RiskLevel, SubscriptionStatus
 from graph.dossier import Dossier, Identity
 from graph.models.triage import Claims, IntentScore, Triage
+from graph.snapshot import Snapshot
 from policies.decision import Decision
 from policies.money import Money
 from policies.proposal import Candidate
@@ -95,6 +96,32 @@ def a_dossier(*charges: ChargeView, **changes: Any) -> Dossier:
         "refunds_90d": 0,
     }
     return Dossier(read_at=NOW, **{**fields, **changes})
+
+
+def a_snapshot(name: str = "Ana Ruiz", **changes: Any) -> Snapshot:
+    """An ordinary ticket by e-mail."""
+    fields: dict[str, Any] = {
+        "ticket_id": "7",
+        "subject": "My order",
+        "status": "open",
+        "channel": "email",
+        "brand": None,
+        "requester_id": "11",
+        "requester_email": "ana@customers.example",
+        "requester_verified": True,
+        "requester_tags": (),
+        "is_carbon_copied": False,
+        "flags": (),
+        "newest_comment_id": 70,
+        "newest": "Please help.",
+        "history": (),
+        "attachments": (),
+        "tags": (),
+        "custom_fields": {},
+        "updated_stamp": "2026-11-21T09:00:00Z",
+        "read_at": NOW,
+    }
+    return Snapshot(requester_name=name, **{**fields, **changes})
 
 
 def a_triage(*intents: Intent | tuple[Intent, int], language: str = "en", **claims: Any) -> Triage:

@@ -9,14 +9,15 @@ import pytest
 from connectors.orders.wire import CarrierView, Fulfilment
 from connectors.stripe.wire import RefundView
 from connectors.stripe.words import RefundStatus
+from graph.checks.evidence import ground_of
 from graph.dossier import ChargeHistory, Dossier
-from graph.drafting import Draft, Paragraph, draft_of, first_name, paragraphs, questions
+from graph.drafting import Draft, Paragraph, draft_of, first_name, paragraphs, plainer, questions
 from graph.note import NEXT, WHY, Findings, note_text
 from graph.planning import Answer, Item, Plan
 from graph.replies.templates import Template
 from graph.sections import Section, Sections
 from graph.verdicts import Decided, Verdicts
-from graph.verifying import MAX_CHARACTERS, Evidence, verify
+from graph.verifying import CHECKS, MAX_CHARACTERS, Evidence, evidence_of, remarks, verify
 from policies.document import Domains
 from policies.money import Money
 from policies.proposal import Candidate, Missing
@@ -27,6 +28,7 @@ from tests.graph.cases import (
     a_decision,
     a_dossier,
     a_refund,
+    a_snapshot,
     a_subscription,
     a_triage,
     ago,
@@ -54,12 +56,20 @@ def templates(draft: Draft) -> list[Template]:
     return [one.template for one in draft.paragraphs]
 
 
-def evidence(verdicts: Verdicts = REFUNDED) -> Evidence:
-    return Evidence(verdicts, SECTIONS, Domains(links=("help.larkspur-goods.example",)), asks=False)
+def evidence(verdicts: Verdicts = REFUNDED, *, asks: bool = False) -> Evidence:
+    return Evidence(
+        verdicts,
+        SECTIONS,
+        Domains(links=("help.larkspur-goods.example",)),
+        asks=asks,
+        ground=ground_of(a_dossier(a_charge()), verdicts),
+        name="Ana",
+        shop="Larkspur Goods",
+    )
 
 
-def checks(draft: Draft, verdicts: Verdicts = REFUNDED, *, edited: str | None = None) -> set[str]:
-    return {finding.check for finding in verify(draft, evidence(verdicts), edited=edited)}
+def checks(draft: Draft, verdicts: Verdicts = REFUNDED, *, edited: str | None = None, asks: bool = False) -> set[str]:
+    return {finding.check for finding in verify(draft, evidence(verdicts, asks=asks), edited=edited)}
 
 
 def test_a_refund_is_told_with_its_amount_card_and_section() -> None:
@@ -145,7 +155,7 @@ def test_an_answer_from_policy_quotes_the_section_as_it_is_stored() -> None:
     assert SECTION.text in draft.text
     assert checks(draft, Verdicts(())) == set()  # the shop's own policy may promise
     other = replace(draft, paragraphs=(replace(draft.paragraphs[0], slots={"heading": "Returns", "quote": "Free!"}),))
-    assert "citations" in checks(other, Verdicts(()))
+    assert "quotations" in checks(other, Verdicts(()))
 
 
 def test_the_same_thing_is_said_and_asked_once() -> None:
@@ -196,8 +206,8 @@ def with_text(text: str) -> Draft:
         ("Write to bob.stone@customers.example", "personal_data"),
         ("Your card 4242 4242 4242 4242 was used", "personal_data"),
         ("We are liable for this.", "admission"),
-        ("We guarantee that it arrives.", "promises"),
-        ("You will be refunded tomorrow.", "promises"),
+        ("We guarantee that it arrives.", "guarantees"),
+        ("You will be refunded tomorrow.", "dates"),
         ("You also get $50.00.", "amounts"),
         ("You also get EUR 50.", "amounts"),
         ("Dear ${name}", "slots"),
@@ -232,11 +242,91 @@ def test_a_section_that_nobody_found_is_not_cited() -> None:
 
 
 def test_a_person_answers_for_edited_words_but_not_for_links_ids_or_personal_data() -> None:
-    assert checks(a_draft(), edited="We will refund $50 on top, we promise.") == set()
+    bold = "The parcel comes on Monday, we promise, and you keep 15 % of it."
+    assert checks(a_draft(), edited=bold) == set()
+    noted = remarks(a_draft(), evidence(), bold)
+    assert {one.check for one in noted} >= {"dates", "guarantees", "numbers"}
+    assert {bold[slice(*one.place)] for one in noted if one.place} >= {"Monday", "we promise", "15 %"}
+    # Money that no verdict releases is nobody's to promise: limits and approvals would mean nothing.
+    assert checks(a_draft(), edited="We will refund $50 on top.") == {"promises"}
     assert checks(a_draft(), edited="See https://evil.example") == {"links"}
     assert checks(a_draft(), edited="It is ch_1AbCdEfGh9") == {"internal"}
     assert checks(a_draft(), edited="Ask bob.stone@customers.example") == {"personal_data"}
     assert checks(a_draft(), edited="  ") == {"shape"}
+
+
+def test_every_check_has_an_id_of_its_own_and_says_what_it_keeps() -> None:
+    assert len({check.id for check in CHECKS}) == len(CHECKS) >= 15
+    assert all(check.keeps for check in CHECKS)
+
+
+@pytest.mark.parametrize("language", ["es", "fr", "de", "pt", "ja"])
+def test_a_reply_in_the_customers_language_has_a_gloss_for_who_cannot_read_it(language: str) -> None:
+    said = paragraphs(PLAN, REFUNDED, a_dossier(a_charge()), SECTIONS, {})
+    draft = draft_of(said, language=language, name="Ana Ruiz", shop="Larkspur Goods")
+    assert draft.gloss == a_draft().text
+    assert draft.text != draft.gloss
+    assert draft.gloss in note_text(findings(draft=draft))
+    assert a_draft().gloss == ""
+
+
+def test_a_denied_request_is_never_drafted_as_if_it_had_been_granted() -> None:
+    denied = Verdicts((Decided(a_refund(), a_decision(Verdict.DENY)),))
+    draft = a_draft(verdicts=denied)
+    assert templates(draft) == [Template.DENIED]
+    assert "refunded" not in draft.text
+    assert checks(draft, denied) == set()
+
+
+def test_a_part_of_a_payment_names_the_part_and_the_whole() -> None:
+    part = a_refund(1000, intent=Intent.ITEM_DAMAGED_OR_WRONG, item_key="i1", order_id="1042")
+    order = an_order("1042", "ch_1", an_item(minor=1000))
+    plan, verdicts = Plan((Item(part.intent, (part,)),)), Verdicts((Decided(part, a_decision()),))
+    draft = a_draft(plan, verdicts, a_dossier(a_charge(), orders=(order,)))
+    assert templates(draft) == [Template.REFUND_DONE_PARTIAL]
+    for words in ("$10.00 of the $24.90", "stoneware pitcher", "order 1042", "We are sorry that what you received"):
+        assert words in draft.text
+    assert draft.text.lower().count("sorry") == 1
+
+
+def test_what_others_named_is_left_out_where_it_is_no_plain_word() -> None:
+    order = an_order("1042", "ch_1", an_item(name="<b>FREE</b> https://evil.example"))
+    part = a_refund(1000, intent=Intent.ITEM_DAMAGED_OR_WRONG, item_key="i1", order_id="1042 https://evil.example")
+    plan, verdicts = Plan((Item(part.intent, (part,)),)), Verdicts((Decided(part, a_decision()),))
+    assert "evil" not in a_draft(plan, verdicts, a_dossier(a_charge(), orders=(order,))).text
+
+
+def test_a_plainer_draft_says_the_same_without_names() -> None:
+    said = plainer(paragraphs(PLAN, REFUNDED, a_dossier(a_charge()), SECTIONS, {}))
+    draft = draft_of(said, language="en", name="", shop="Larkspur Goods")
+    assert "$24.90" in draft.text
+    assert "4242" not in draft.text
+    assert checks(draft) == set()
+
+
+def test_a_bank_that_did_not_take_the_money_is_told_as_such() -> None:
+    draft = a_draft(effected={"ch_1": "failed"})
+    assert templates(draft) == [Template.REFUND_FAILED]
+    assert checks(draft) == set()
+
+
+def test_the_evidence_of_a_run_holds_its_facts_and_nothing_of_its_draft() -> None:
+    snapshot = a_snapshot("Ana Ruiz")
+    found = evidence_of(
+        snapshot,
+        a_dossier(a_charge()),
+        REFUNDED,
+        SECTIONS,
+        domains=Domains(),
+        asks=False,
+        shop="Larkspur Goods",
+    )
+    assert found.name == "Ana"
+    assert Money(2490, "usd") in found.ground.amounts
+    assert "4242" in found.ground.words
+    assert found.released == {Money(2490, "usd")}
+    elsewhere = replace(a_draft(), text=a_draft().text.replace("Hello Ana", "Hello Maria"))
+    assert {one.check for one in verify(elsewhere, found)} == {"personal_data"}
 
 
 def findings(reason: Reason = Reason.POLICY_DENIED, **parts: object) -> Findings:

@@ -6,11 +6,17 @@ from datetime import date
 
 import pytest
 
-from graph.replies.render import LOCALES, ReplyError, render, reply, spoken
-from graph.replies.templates import SLOTS, Slots, SlotValue, Template
+from graph.replies.render import LOCALES, Frame, ReplyError, Said, render, reply, spoken
+from graph.replies.templates import SLOTS, Closing, Opening, Slots, SlotValue, Template
 from policies.money import Money
+from policies.vocabulary import Intent
 
-PAID: Slots = {"amount": Money(2490, "eur"), "paid_on": date(2026, 3, 5), "card": "Visa ending in 4242"}
+PAID: Slots = {
+    "amount": Money(2490, "eur"),
+    "paid_on": date(2026, 3, 5),
+    "card": "Visa ending in 4242",
+    "order": "1042",
+}
 
 
 def _filled(template: Template) -> Slots:
@@ -49,7 +55,9 @@ def test_a_slot_of_another_type_is_an_error() -> None:
 def test_an_empty_slot_is_an_error_unless_its_part_may_be_left_out() -> None:
     with pytest.raises(ReplyError, match="is empty"):
         render(Template.ORDER_NOT_SHIPPED, "en", {"order": ""})
-    assert "[[" not in render(Template.REFUND_DONE, "en", {**PAID, "card": ""})
+    without = render(Template.REFUND_DONE, "en", {**PAID, "card": "", "order": ""})
+    assert "The money is going back the way you paid;" in without
+    assert "of March 5, 2026. The" in without
 
 
 def test_money_and_dates_are_written_as_the_reader_writes_them() -> None:
@@ -64,19 +72,35 @@ def test_a_value_is_never_read_as_a_template() -> None:
     assert text.endswith("[[{heading}]]")
 
 
-def test_several_requests_get_one_greeting_and_one_sign_off() -> None:
-    said: list[tuple[Template, Slots]] = [(Template.REFUND_DONE, PAID), (Template.ASK_PHOTO, {})]
-    text = reply(said, language="en", name="Ana", shop="Larkspur", cites=("refunds#3.2",))
+def test_several_requests_get_one_reply_that_says_which_is_which() -> None:
+    said = (
+        Said(Template.REFUND_DONE, PAID, Intent.REFUND_REQUEST),
+        Said(Template.ORDER_NOT_SHIPPED, {"order": "1043"}, Intent.ORDER_STATUS),
+        Said(Template.ASK_PHOTO, {}, Intent.ORDER_STATUS),
+    )
+    frame = Frame("Ana", "Larkspur", ("refunds#3.2",), Opening.SEVERAL, Closing.REFUNDED)
+    text = reply(said, frame, "en")
     assert text.count("Hello Ana,") == 1
-    assert text.endswith("Kind regards,\nLarkspur")
-    assert "refunds#3.2" in text
+    assert text.endswith("refunds#3.2.\n\nKind regards,\nLarkspur")
+    assert "Your refund: We have refunded" in text
+    assert text.count("Your order: Your order 1043") == 1
+    assert "\n\nCould you reply with a photo" in text  # the second paragraph of the same request is not announced again
+    assert "Your refund:" not in reply(said[:1], frame, "en")
 
 
 def test_a_reply_without_a_paragraph_is_an_error() -> None:
     with pytest.raises(ReplyError, match="without a paragraph"):
-        reply([], language="en", name="", shop="Larkspur")
+        reply([], Frame("", "Larkspur"), "en")
 
 
 def test_a_language_without_texts_is_answered_in_english() -> None:
     assert spoken("sv") == "en"
-    assert reply([(Template.ASK_PHOTO, {})], language="sv", name="", shop="L").startswith("Hello,")
+    assert reply([Said(Template.ASK_PHOTO, {})], Frame("", "L"), "sv").startswith("Hello,")
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_request_opening_and_closing_has_its_words_in_every_language(language: str) -> None:
+    for intent in Intent:
+        said = [Said(Template.ASK_PHOTO, {}, intent), Said(Template.ASK_PHOTO, {}, Intent.OTHER)]
+        for opening in Opening:
+            assert "Larkspur" in reply(said, Frame("", "Larkspur", (), opening, Closing.DENIED), language)

@@ -1,0 +1,1 @@
+"""How often the checks of replies stop a good reply, and how often a bad one gets past them."""
