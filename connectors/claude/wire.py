@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -70,6 +70,27 @@ class Incomplete:
     request_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How far a batch has come: whether it is over, and then how many calls succeeded and how many did not."""
+
+    is_over: bool
+    succeeded: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What came of one call of a batch: an answer, or the vendor's word for why there is none, which costs nothing.
+
+    https://platform.claude.com/docs/en/build-with-claude/batch-processing#retrieving-batch-results
+    """
+
+    custom_id: str
+    answer: Completion | Incomplete | None
+    failure: str | None = None
+
+
 class _UsageBody(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -115,6 +136,33 @@ class _MessageBody(BaseModel):
         )
 
 
+class _BatchErrorBody(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    type: str = "error"
+
+
+class _BatchErrorsBody(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    error: _BatchErrorBody = _BatchErrorBody()
+
+
+class _BatchResultBody(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    type: str
+    message: _MessageBody | None = None
+    error: _BatchErrorsBody = _BatchErrorsBody()
+
+
+class _BatchLineBody(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    custom_id: str
+    result: _BatchResultBody
+
+
 _STOPS: Final = {
     "refusal": Missing.REFUSAL,
     "max_tokens": Missing.MAX_TOKENS,
@@ -128,12 +176,36 @@ def read_message(raw: bytes, *, request_id: str | None) -> Completion | Incomple
     Raises:
         WireError: it is not a message; the message names the field and never its value.
     """
+    return _read(_checked(_MessageBody, raw, "claude's answer is not a message"), request_id)
+
+
+def read_batch_line(raw: bytes) -> BatchAnswer:
+    """Read one line of a batch's results.
+
+    Raises:
+        WireError: it is no such line; the message names the field and never its value.
+    """
+    line = _checked(_BatchLineBody, raw, "a line of claude's batch cannot be read")
+    result = line.result
+    if result.type == "succeeded" and result.message is not None:
+        return BatchAnswer(line.custom_id, _read(result.message, None))
+    failure = result.error.error.type if result.type == "errored" else result.type
+    return BatchAnswer(line.custom_id, None, failure)
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def _checked(type_: type[Body], raw: bytes, complaint: str) -> Body:
     try:
-        message = _MessageBody.model_validate_json(raw)
+        return type_.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise WireError(f"claude's answer is not a message: {place}: {first['msg'].lower()}") from error
+        raise WireError(f"{complaint}: {place}: {first['msg'].lower()}") from error
+
+
+def _read(message: _MessageBody, request_id: str | None) -> Completion | Incomplete:
     missing = _STOPS.get(message.stop_reason)
     if missing is not None:
         return _incomplete(message, missing, request_id)

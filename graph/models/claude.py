@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connectors.claude.client import ClaudeAdapter
+from connectors.claude.client import ClaudeAdapter, StructuredCall
 from connectors.claude.wire import Completion, Incomplete, TokenUsage
 from connectors.errors import ConnectorError
 from graph.models.prices import cost_usd_micros
@@ -179,13 +179,8 @@ class ClaudeModel:
         started = self._clock()
         model = self._models[role]
         try:
-            answer = self._adapter.complete(
-                model=model,
-                system=(self._prompts[role].text,),
-                user=turn,
-                schema=self._schemas[role],
-                max_tokens=MAX_TOKENS,
-            )
+            call = StructuredCall(model, (self._prompts[role].text,), turn, self._schemas[role], MAX_TOKENS, "low")
+            answer = self._adapter.complete(call)
         except ConnectorError as error:
             raise ClaudeUnusable(str(error), self._use(role, started, type(error).__name__, None)) from error
         use = self._use(role, started, "done", answer)

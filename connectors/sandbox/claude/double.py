@@ -1,4 +1,4 @@
-"""The double of Claude's Messages API over HTTP: headers, usage, prompt cache, error bodies, structured answers.
+"""The double of Claude's Messages API over HTTP: headers, usage, prompt cache, errors, structured answers, batches.
 
 Promises the vendor's semantics where a page is named and deterministic ids, token counts and answers. Tokens are
 estimated as a quarter of the characters; the real tokenizer counts differently. It refuses to stream.
@@ -19,14 +19,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from connectors.sandbox.claude.answers import Answer, Responder, smallest_value
-from connectors.sandbox.claude.requests import MODELS, Parsed, Refusal, parse
+from connectors.sandbox.claude.batches import Batch, Batches
+from connectors.sandbox.claude.requests import MODELS, Parsed, Refusal, parse, parse_body
 from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.faulty import strike
 
 CACHE_LIFE: Final = timedelta(minutes=5)
 """https://platform.claude.com/docs/en/build-with-claude/prompt-caching : the default lifetime, renewed by each use."""
-MIN_CACHED_TOKENS: Final = 1024
-"""Below it a breakpoint silently does nothing; the figure of most models."""
+MIN_CACHED_TOKENS: Final = {
+    "claude-opus-5-5": 1024,
+    "claude-sonnet-5-5": 1024,
+    "claude-haiku-5-5": 4096,
+    "claude-fable-5-1": 1024,
+}
+"""Below it a breakpoint silently does nothing. The vendor's page lists no figure for these models yet, so each has the
+largest one of its family before: https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations
+"""
 _CHARACTERS_PER_TOKEN: Final = 4
 
 _FAULTS: Final = {
@@ -43,7 +51,7 @@ class ClaudeDouble:
 
     Args:
         now: the sandbox's time; the prompt cache ages by it.
-        faults: asked at `claude.messages.create` and `claude.models.list`.
+        faults: asked at `claude.messages.create`, `claude.models.list` and `claude.batches.*`.
         keys: the API keys to accept.
         responder: what the model says when no script is left.
         seed: begins the ids, so that they repeat.
@@ -67,6 +75,7 @@ class ClaudeDouble:
         self._numbers = itertools.count(1)
         self._script: deque[Answer] = deque()
         self._cache: dict[tuple[str, str], datetime] = {}
+        self._batches = Batches(lambda params: self._message(parse_body(params)))
         self.asked: list[Parsed] = []
 
     def script(self, answers: Iterable[Answer]) -> None:
@@ -78,6 +87,10 @@ class ClaudeDouble:
         """The vendor's paths."""
         return [
             Route("/v1/messages", self._messages, methods=["POST"]),
+            Route("/v1/messages/batches", self._create_batch, methods=["POST"]),
+            Route("/v1/messages/batches/{batch_id}", self._batch, methods=["GET"]),
+            Route("/v1/messages/batches/{batch_id}/cancel", self._cancel_batch, methods=["POST"]),
+            Route("/v1/messages/batches/{batch_id}/results", self._batch_results, methods=["GET"]),
             Route("/v1/models", self._models, methods=["GET"]),
         ]
 
@@ -89,6 +102,44 @@ class ClaudeDouble:
             return self._answer(parse(raw))
 
         return await self._serve("claude.messages.create", request, handle)
+
+    async def _create_batch(self, request: Request) -> Response:
+        raw = await request.body()
+
+        async def handle() -> Response:
+            self._authorise(request)
+            batch = self._batches.create(raw, self._id("msgbatch"), self._now())
+            return self._shown(batch, request)
+
+        return await self._serve("claude.batches.create", request, handle)
+
+    async def _batch(self, request: Request) -> Response:
+        async def handle() -> Response:
+            self._authorise(request)
+            return self._shown(self._batches.look(request.path_params["batch_id"], self._now()), request)
+
+        return await self._serve("claude.batches.retrieve", request, handle)
+
+    async def _cancel_batch(self, request: Request) -> Response:
+        async def handle() -> Response:
+            self._authorise(request)
+            return self._shown(self._batches.cancel(request.path_params["batch_id"], self._now()), request)
+
+        return await self._serve("claude.batches.cancel", request, handle)
+
+    async def _batch_results(self, request: Request) -> Response:
+        async def handle() -> Response:
+            self._authorise(request)
+            batch = self._batches.look(request.path_params["batch_id"], self._now())
+            if batch.ended_at is None:
+                raise Refusal(404, "not_found_error", f"message batch {batch.batch_id} has no results yet")
+            lines = "".join(f"{json.dumps(line)}\n" for line in batch.lines)
+            return Response(lines, media_type="application/binary", headers={"request-id": self._id("req")})
+
+        return await self._serve("claude.batches.results", request, handle)
+
+    def _shown(self, batch: Batch, request: Request) -> Response:
+        return JSONResponse(batch.body(str(request.base_url)), headers={"request-id": self._id("req")})
 
     async def _models(self, request: Request) -> Response:
         async def handle() -> Response:
@@ -123,6 +174,10 @@ class ClaudeDouble:
             raise Refusal(400, "invalid_request_error", "anthropic-version: header is required")
 
     def _answer(self, parsed: Parsed) -> Response:
+        body = self._message(parsed)
+        return JSONResponse(body, headers={"request-id": self._id("req"), **_limits(body["usage"])})
+
+    def _message(self, parsed: Parsed) -> dict[str, Any]:
         with self._lock:
             self.asked.append(parsed)
             answer = self._script.popleft() if self._script else self._responder(parsed.asked)
@@ -130,7 +185,7 @@ class ClaudeDouble:
         text, stop_reason = _said(answer, parsed.asked.max_tokens)
         usage["output_tokens"] = max(1, _tokens(text))
         refused = answer.refused
-        body = {
+        return {
             "id": self._id("msg"),
             "type": "message",
             "role": "assistant",
@@ -141,7 +196,6 @@ class ClaudeDouble:
             "stop_details": None if refused is None else {"type": "refusal", "category": refused, "explanation": None},
             "usage": usage,
         }
-        return JSONResponse(body, headers={"request-id": self._id("req"), **_limits(usage)})
 
     def _input_usage(self, parsed: Parsed) -> dict[str, Any]:
         """What was read from the cache, what was written to it, and the rest.
@@ -149,7 +203,7 @@ class ClaudeDouble:
         https://platform.claude.com/docs/en/build-with-claude/prompt-caching#tracking-cache-performance
         """
         now, model = self._now(), parsed.asked.model
-        fit = [prefix.text for prefix in parsed.prefixes if _tokens(prefix.text) >= MIN_CACHED_TOKENS]
+        fit = [prefix.text for prefix in parsed.prefixes if _tokens(prefix.text) >= MIN_CACHED_TOKENS[model]]
         warm = [text for text in fit if self._cache.get((model, text), now) > now]
         read = max(map(_tokens, warm), default=0)
         written = max(map(_tokens, fit), default=0) - read

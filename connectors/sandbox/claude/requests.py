@@ -22,6 +22,8 @@ MODELS: Final = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "cl
 
 _REMOVED: Final = ("temperature", "top_p", "top_k")
 """https://platform.claude.com/docs/en/api/versioning : version 2026-10-21 no longer takes sampling options."""
+_EFFORTS: Final = (None, "low", "medium", "high", "xhigh", "max")
+"""https://platform.claude.com/docs/en/build-with-claude/effort"""
 _UNSUPPORTED: Final = (
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minLength", "maxLength", "maxItems", "uniqueItems", "minProperties", "maxProperties", "patternProperties"),
@@ -66,9 +68,18 @@ def parse(raw: bytes) -> Parsed:
     try:
         body = json.loads(raw)
     except ValueError as error:
-        raise _invalid("the request body is not valid JSON") from error
+        raise invalid("the request body is not valid JSON") from error
     if not isinstance(body, dict):
-        raise _invalid("the request body is not a JSON object")
+        raise invalid("the request body is not a JSON object")
+    return parse_body(body)
+
+
+def parse_body(body: Mapping[str, Any]) -> Parsed:
+    """Check the parameters of one message, alone or inside a batch.
+
+    Raises:
+        Refusal: the vendor would refuse it.
+    """
     _check_fields(body)
     _check_messages(body["messages"])
     schema = _schema(body)
@@ -77,7 +88,7 @@ def parse(raw: bytes) -> Parsed:
     _check_citations(body["messages"], schema)
     prefixes = tuple(_prefixes(blocks))
     if len(prefixes) > MAX_CACHE_BREAKPOINTS:
-        raise _invalid(f"a maximum of {MAX_CACHE_BREAKPOINTS} blocks with cache_control may be provided")
+        raise invalid(f"a maximum of {MAX_CACHE_BREAKPOINTS} blocks with cache_control may be provided")
     if body["model"] not in MODELS:
         raise Refusal(404, "not_found_error", f"model: {body['model']}")
     user = "".join(_texts(body["messages"][-1]["content"]))
@@ -85,7 +96,8 @@ def parse(raw: bytes) -> Parsed:
     return Parsed(asked, "".join(str(block.get("text", "")) for block in blocks), prefixes)
 
 
-def _invalid(message: str) -> Refusal:
+def invalid(message: str) -> Refusal:
+    """A request that the vendor refuses for its shape."""
     return Refusal(400, "invalid_request_error", message)
 
 
@@ -96,18 +108,18 @@ def _check_fields(body: Mapping[str, Any]) -> None:
     """
     for name in ("model", "max_tokens", "messages"):
         if name not in body:
-            raise _invalid(f"{name}: field required")
+            raise invalid(f"{name}: field required")
     for name in _REMOVED:
         if name in body:
-            raise _invalid(f"{name}: extra inputs are not permitted")
+            raise invalid(f"{name}: extra inputs are not permitted")
     if not isinstance(body["model"], str):
-        raise _invalid("model: input should be a valid string")
+        raise invalid("model: input should be a valid string")
     tokens = body["max_tokens"]
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-        raise _invalid("max_tokens: input should be greater than or equal to 1")
+        raise invalid("max_tokens: input should be greater than or equal to 1")
     if body.get("stream"):
         # The real API streams; this product never asks for it.
-        raise _invalid("stream: the sandbox does not stream")
+        raise invalid("stream: the sandbox does not stream")
 
 
 def _check_messages(messages: object) -> None:
@@ -116,14 +128,14 @@ def _check_messages(messages: object) -> None:
     https://platform.claude.com/docs/en/api/messages/create
     """
     if not isinstance(messages, list) or not messages:
-        raise _invalid("messages: at least one message is required")
+        raise invalid("messages: at least one message is required")
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in {"user", "assistant"}:
-            raise _invalid(f"messages.{number}.role: input should be 'user' or 'assistant'")
+            raise invalid(f"messages.{number}.role: input should be 'user' or 'assistant'")
         if not isinstance(message.get("content"), (str, list)) or not message["content"]:
-            raise _invalid(f"messages.{number}.content: content must not be empty")
+            raise invalid(f"messages.{number}.content: content must not be empty")
     if messages[-1]["role"] == "assistant":
-        raise _invalid("this model does not support assistant message prefill: the last message must be from the user")
+        raise invalid("this model does not support assistant message prefill: the last message must be from the user")
 
 
 def _check_citations(messages: list[dict[str, Any]], schema: Mapping[str, Any] | None) -> None:
@@ -132,19 +144,21 @@ def _check_citations(messages: list[dict[str, Any]], schema: Mapping[str, Any] |
             citations = block.get("citations")
             if block.get("type") == "text" and citations and message["role"] == "user":
                 # https://platform.claude.com/docs/en/api/versioning
-                raise _invalid("citations: not permitted on a user's text block")
+                raise invalid("citations: not permitted on a user's text block")
             if schema is not None and isinstance(citations, dict) and citations.get("enabled"):
                 # https://platform.claude.com/docs/en/build-with-claude/structured-outputs#feature-compatibility
-                raise _invalid("output_config.format: citations are incompatible with structured outputs")
+                raise invalid("output_config.format: citations are incompatible with structured outputs")
 
 
 def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     config = body.get("output_config") or {}
+    if config.get("effort") not in _EFFORTS:
+        raise invalid(f"output_config.effort: input should be one of {', '.join(filter(None, _EFFORTS))}")
     asked = config.get("format")
     if asked is None:
         return None
     if not isinstance(asked, dict) or asked.get("type") != "json_schema" or not isinstance(asked.get("schema"), dict):
-        raise _invalid("output_config.format: input should be a json_schema with a schema")
+        raise invalid("output_config.format: input should be a json_schema with a schema")
     schema: Mapping[str, Any] = asked["schema"]
     _check_schema(schema, schema, ())
     return schema
@@ -161,25 +175,25 @@ def _check_schema(node: Mapping[str, Any], root: Mapping[str, Any], above: tuple
         return
     for key in _UNSUPPORTED:
         if key in node:
-            raise _invalid(f"output_config.format.schema: property '{key}' is not supported")
+            raise invalid(f"output_config.format.schema: property '{key}' is not supported")
     if node.get("minItems", 0) not in {0, 1}:
-        raise _invalid("output_config.format.schema: 'minItems' other than 0 or 1 is not supported")
+        raise invalid("output_config.format.schema: 'minItems' other than 0 or 1 is not supported")
     if node.get("type") == "object" and node.get("additionalProperties") is not False:
-        raise _invalid("output_config.format.schema: 'additionalProperties' must be explicitly set to false")
+        raise invalid("output_config.format.schema: 'additionalProperties' must be explicitly set to false")
     for child in _children(node):
         _check_schema(child, root, above)
 
 
 def _check_reference(reference: str, root: Mapping[str, Any], above: tuple[str, ...]) -> None:
     if not reference.startswith("#/"):
-        raise _invalid("output_config.format.schema: external $ref is not supported")
+        raise invalid("output_config.format.schema: external $ref is not supported")
     if reference in above:
-        raise _invalid("output_config.format.schema: recursive schemas are not supported")
+        raise invalid("output_config.format.schema: recursive schemas are not supported")
     found: Any = root
     for part in reference.removeprefix("#/").split("/"):
         found = found.get(part) if isinstance(found, dict) else None
     if not isinstance(found, dict):
-        raise _invalid(f"output_config.format.schema: {reference} does not exist")
+        raise invalid(f"output_config.format.schema: {reference} does not exist")
     _check_schema(found, root, (*above, reference))
 
 

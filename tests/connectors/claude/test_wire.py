@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.claude.client import ClaudeAdapter
+from connectors.claude.client import ClaudeAdapter, StructuredCall
 from connectors.claude.wire import Completion, read_message
 from connectors.errors import ConfigurationError, WireError
 
@@ -78,8 +78,5 @@ def test_the_address_is_the_vendors_where_none_is_given(monkeypatch: pytest.Monk
 )
 def test_what_the_vendor_or_its_sdk_would_refuse_is_not_sent(more: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"model": "m", "system": (), "user": "u", "schema": {}, "max_tokens": 10, **more}
-    with (
-        ClaudeAdapter("key", base_url="http://127.0.0.1:1", timeout_s=1.0) as adapter,
-        pytest.raises(ValueError, match=r"system blocks are too many|max_tokens \d+ is out of range"),
-    ):
-        adapter.complete(**arguments)
+    with pytest.raises(ValueError, match=r"system blocks are too many|max_tokens \d+ is out of range"):
+        StructuredCall(**arguments)

@@ -8,7 +8,7 @@ import anthropic
 import httpx
 import pytest
 
-from connectors.claude.client import ClaudeAdapter
+from connectors.claude.client import ClaudeAdapter, StructuredCall
 from connectors.claude.wire import Completion, Incomplete, Missing
 from connectors.errors import AccessDenied, Throttled, VendorRefused, VendorUnavailable
 from connectors.sandbox.claude.answers import Answer
@@ -17,13 +17,13 @@ from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.server import RunningServer
 from tests.contract.claude.conftest import KEY, MODEL, SCHEMA, Time
 
-LONG = "The rules of this shop. " * 400
+LONG = "The rules of this shop. " * 800
 
 
 def ask(adapter: ClaudeAdapter, **more: Any) -> Completion | Incomplete:
     arguments: dict[str, Any] = {"model": MODEL, "system": ("Be exact.",), "user": "Where is my parcel?"}
     arguments |= {"schema": SCHEMA, "max_tokens": 500, **more}
-    return adapter.complete(**arguments)
+    return adapter.complete(StructuredCall(**arguments))
 
 
 def test_a_structured_answer_is_a_value_of_the_schema(adapter: ClaudeAdapter) -> None:
@@ -100,6 +100,25 @@ def test_the_cache_lasts_five_minutes_from_its_last_use(adapter: ClaudeAdapter, 
     assert ask(adapter, system=(LONG,)).usage.cache_read_tokens > 0
     time.advance(minutes=5)
     assert ask(adapter, system=(LONG,)).usage.cache_read_tokens == 0
+
+
+def test_how_long_a_prefix_must_be_depends_on_the_model(adapter: ClaudeAdapter) -> None:
+    """https://platform.claude.com/docs/en/build-with-claude/prompt-caching#cache-limitations"""
+    medium = LONG[: 4 * 2000]
+    assert ask(adapter, system=(medium,)).usage.cache_write_tokens == 0
+    assert ask(adapter, system=(medium,), model="claude-sonnet-5-5").usage.cache_write_tokens == 2000
+
+
+def test_effort_is_one_of_the_vendors_words(adapter: ClaudeAdapter, sdk: anthropic.Anthropic) -> None:
+    """https://platform.claude.com/docs/en/build-with-claude/effort"""
+    assert isinstance(ask(adapter, effort="low"), Completion)
+    with pytest.raises(anthropic.BadRequestError, match="effort"):
+        sdk.messages.create(
+            model=MODEL,
+            max_tokens=10,
+            messages=[{"role": "user", "content": "hi"}],
+            extra_body={"output_config": {"effort": "lazy"}},
+        )
 
 
 def test_models_do_not_share_a_cache(adapter: ClaudeAdapter) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.claude.client import ClaudeAdapter
+from connectors.claude.client import ClaudeAdapter, StructuredCall
 from connectors.claude.wire import Completion
 from connectors.errors import ConfigurationError
 from connectors.orders.client import OrdersAdapter
@@ -285,13 +285,8 @@ def test_a_fault_of_the_scenario_strikes_and_the_ledger_tells_the_truth(world: W
 def test_claude_is_there_and_can_be_scripted(world: World) -> None:
     world.control.script_claude([{"value": {"intents": ["other"]}}])
     with ClaudeAdapter("sk-ant-sandbox", base_url=world.url, timeout_s=5.0) as claude:
-        answer = claude.complete(
-            model="claude-haiku-5-5",
-            system=("x",),
-            user="y",
-            schema={"type": "object", "properties": {}, "required": [], "additionalProperties": False},
-            max_tokens=50,
-        )
+        nothing = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+        answer = claude.complete(StructuredCall("claude-haiku-5-5", ("x",), "y", nothing, max_tokens=50))
     assert isinstance(answer, Completion)
     assert answer.parsed == {"intents": ["other"]}
 
