@@ -84,6 +84,7 @@ def _form(tenant_id: str, drift: Drift) -> dict[str, object]:
         "missing": list(drift.missing),
         "orphans": list(drift.orphans),
         "unlogged": list(drift.unlogged),
+        "unapproved": list(drift.unapproved),
     }
 
 
@@ -99,5 +100,6 @@ def _told(tenant_id: str, drift: Drift) -> list[str]:
         ("settled here and not at Stripe", drift.missing),
         ("at Stripe under an intent that did not make it", drift.orphans),
         ("settled without an event in the log", drift.unlogged),
+        ("settled without the approval it needed", drift.unapproved),
     )
     return lines + [f"  {what}: {one}" for what, found in groups for one in found]

@@ -6,6 +6,7 @@ folder share. Nothing is sent while parts are put together.
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -129,7 +130,7 @@ async def open_advancer(
             tenant=tenants.__getitem__,
             gateway=gateway_of(settings, embedder),
             embed=embedder.embed,
-            worker_id=f"{socket.gethostname()}/{uuid.uuid4().hex[:8]}",
+            worker_id=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
             lease_s=settings.worker.lease_s,
         )
         machines = {name: build(runtime, saver) for name, saver in savers.items()}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from policies.vocabulary import Mode, Reason, Verdict
+
+ACTS_ALONE: Final = frozenset({Mode.AUTO, Mode.EXECUTE_WITH_AUDIT, Mode.POLICY_AUTONOMY, Mode.EXECUTE_WITH_REVIEW})
+"""Modes under which what is allowed is done without a person."""
 
 
 class LimitScope(StrEnum):
@@ -120,7 +124,6 @@ class Decision:
         """ALLOW where it may be executed without a person, NEEDS_APPROVAL where a person must say so, else DENY."""
         if self.verdict is Verdict.DENY:
             return Verdict.DENY
-        alone = {Mode.AUTO, Mode.EXECUTE_WITH_AUDIT, Mode.POLICY_AUTONOMY, Mode.EXECUTE_WITH_REVIEW}
-        if self.verdict is Verdict.ALLOW and self.mode in alone:
+        if self.verdict is Verdict.ALLOW and self.mode in ACTS_ALONE:
             return Verdict.ALLOW
         return Verdict.NEEDS_APPROVAL

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import polars as pl
 from polars import col
 
-YOUNG_DAYS, NEW_CARD_DAYS, RISKY = 14, 7, 50
+YOUNG_DAYS, NEW_CARD_DAYS, RISKY, TROUBLE = 14, 7, 50, 8
 
 
 def counted(history: pl.DataFrame, at_most: Mapping[str, int]) -> pl.DataFrame:
@@ -65,8 +65,8 @@ def _is_ended() -> pl.Expr:
     in_grace = (col("subscription.days_into_period") <= 7) & ~col("subscription.used_since_renewal")
     return (
         col("requester.verified")
-        & (col("run.tool_errors") < 3)
-        & (col("run.retries") < 6)
+        & (col("run.tool_errors") < TROUBLE)
+        & (col("run.retries") < TROUBLE)
         & col("subscription.known")
         & ((col("action.timing") == "period_end") | ((col("action.timing") == "now") & in_grace))
     )
@@ -107,8 +107,8 @@ def _is_harmless(amount: pl.Expr) -> pl.Expr:
         & (col("requester.mail_authentication") == "no_doubt")
         & col("order.owned_by_requester").fill_null(value=True)
         & ~col("claim.unauthorised")
-        & (col("run.tool_errors") < 3)
-        & (col("run.retries") < 6)
+        & (col("run.tool_errors") < TROUBLE)
+        & (col("run.retries") < TROUBLE)
         & (risk < RISKY)
     )
 

@@ -22,7 +22,7 @@ def chaos(
     seed: Annotated[int, typer.Option(help="What breaks when follows from it.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Stop PostgreSQL, kill workers and fail vendors while tickets arrive. Exit status 1 where something went wrong."""
+    """Stop PostgreSQL, kill processes, fail vendors while tickets arrive. Exit status 1 where something went wrong."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     with opened_ground(durable=True) as ground:
         ground.fresh(seed=seed)
@@ -35,8 +35,10 @@ def chaos(
         typer.echo(
             f"{counted.tickets} tickets, {counted.refunds} refunds: {counted.double} double, {counted.lost} lost, "
             f"{counted.drift_minor} minor units of drift, log {'holds' if counted.log_holds else 'BROKEN'}; "
-            f"{counted.worker_kills} workers killed, PostgreSQL stopped {counted.postgres_stops} times, "
+            f"{counted.worker_kills} workers and {counted.door_kills} web processes killed, "
+            f"PostgreSQL stopped {counted.postgres_stops} times, "
             f"{counted.faults} faults; outcomes {counted.outcomes}"
         )
         typer.echo(f"seconds until the log grew again: killed {counted.after_kill_s}, stopped {counted.after_stop_s}")
+        typer.echo(f"seconds until a killed worker's own ticket was another's: {counted.own_after_kill_s}")
     raise typer.Exit(0 if counted.holds else 1)

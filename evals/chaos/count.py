@@ -18,7 +18,11 @@ _IN_DOUBT = "SELECT charge_id, amount_minor FROM effect WHERE kind = 'refund' AN
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The figures. `double` counts tickets that got money or an answer twice, `lost` tickets without an outcome."""
+    """The figures. `double` counts tickets that got money or an answer twice, `lost` tickets without an outcome.
+
+    The seconds are until the log grew again after a kill, until a ticket that the killed worker held was another's, and
+    until the log grew again after PostgreSQL was back.
+    """
 
     tickets: int
     refunds: int
@@ -29,9 +33,11 @@ class Count:
     outcomes: dict[str, int]
     worker_kills: int
     worker_exits: int
+    door_kills: int
     postgres_stops: int
     faults: int
     after_kill_s: dict[str, float]
+    own_after_kill_s: dict[str, float]
     after_stop_s: dict[str, float]
     seconds: int
 
@@ -62,9 +68,11 @@ def count(storm: Storm) -> Count:
         outcomes=dict(Counter(str(outcome) for outcome in outcomes.values())),
         worker_kills=storm.worker_kills,
         worker_exits=storm.worker_exits,
+        door_kills=storm.door_kills,
         postgres_stops=storm.postgres_stops,
         faults=len(ground.faults.struck),
         after_kill_s=percentiles(storm.after_kill_s),
+        own_after_kill_s=percentiles(storm.own_after_kill_s),
         after_stop_s=percentiles(storm.after_stop_s),
         seconds=round(storm.seconds),
     )

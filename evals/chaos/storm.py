@@ -1,4 +1,6 @@
-"""The storm: PostgreSQL stopped without notice, workers killed, one vendor call in four gone wrong; then calm.
+"""The storm: PostgreSQL stopped without notice, workers and the web process killed, one vendor call in four gone wrong.
+
+Then calm.
 
 Business time runs faster than the machine's, so that holds pass. What is counted in the end is the doubles' own ledger.
 A seed decides what is broken when; how fast the machine works decides what that meets.
@@ -50,6 +52,13 @@ TICK_S: Final = 0.05
 CALM_S: Final = 120.0
 """How long the log may stand still, once nothing breaks any more, before what is unfinished counts as lost."""
 
+DOOR_KILLS_S: Final = (5.0, 20.0)
+"""Seconds between two kills of the web process, which takes some to start."""
+
+_HELD: Final = """
+    SELECT ticket_id FROM ticket_lease WHERE holder LIKE {holder} AND expires_at > clock_timestamp()
+"""
+_HOLDERS: Final = "SELECT ticket_id, holder FROM ticket_lease"
 _PROGRESS: Final = "SELECT coalesce(max(seq), -1) AS seq FROM audit_event"
 _UNFINISHED: Final = """
     SELECT (SELECT count(*) FROM run WHERE state <> 'ended' AND coalesce(wait_for, '') NOT IN ('review', 'customer'))
@@ -70,14 +79,18 @@ class Storm:
     tickets: dict[int, frozenset[str]] = field(default_factory=dict)
     worker_kills: int = 0
     worker_exits: int = 0
+    door_kills: int = 0
     postgres_stops: int = 0
     after_kill_s: list[float] = field(default_factory=list)
+    own_after_kill_s: list[float] = field(default_factory=list)
     after_stop_s: list[float] = field(default_factory=list)
     seconds: float = 0.0
     _admin: psycopg.Connection[dict[str, Any]] | None = None
     _seq: int = -1
     _killed_at: float | None = None
     _back_at: float | None = None
+    _orphans: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Tickets that a killed worker held: its process, and when it was killed."""
 
     def blow(self, tickets: int, seconds: float) -> None:
         """Let tickets arrive over the time while things break; then wait until all is still."""
@@ -86,6 +99,7 @@ class Storm:
         self.workers = [self._worker() for _ in range(WORKERS)]
         arrivals = sorted(self.chance.uniform(0, 0.8 * seconds) for _ in range(tickets))
         kill_at, stop_at = self.chance.uniform(1, 5), self.chance.uniform(3, 15)
+        door_at = self.chance.uniform(*DOOR_KILLS_S)
         while (now := time.monotonic() - started) < seconds or arrivals:
             while arrivals and arrivals[0] <= now:
                 arrivals.pop(0)
@@ -93,6 +107,10 @@ class Storm:
             if now >= kill_at:
                 self._kill()
                 kill_at = now + self.chance.uniform(1, 5)
+            if now >= door_at:
+                self.ground.open_door()
+                self.door_kills += 1
+                door_at = now + self.chance.uniform(*DOOR_KILLS_S)
             if now >= stop_at:
                 self._stop_postgres()
                 stop_at = time.monotonic() - started + self.chance.uniform(3, 15)
@@ -131,9 +149,12 @@ class Storm:
 
     def _kill(self) -> None:
         which = self.chance.randrange(WORKERS)
-        self.ground.nursery.kill(self.workers[which])
+        process = self.workers[which]
+        held = self.rows(_HELD.format(holder=f"'%/{process}/%'"))
+        self.ground.nursery.kill(process)
         self.worker_kills += 1
         self._killed_at = time.monotonic()
+        self._orphans |= {row["ticket_id"]: (process, self._killed_at) for row in held}
         self.workers[which] = self._worker()
 
     def _stop_postgres(self) -> None:
@@ -149,6 +170,7 @@ class Storm:
         again.release()  # the ground still holds it, so it stays
         self._back_at = time.monotonic()
         self._killed_at = None  # nothing could go on meanwhile, whoever lived
+        self._orphans.clear()
 
     def _tend(self) -> None:
         self.ground.clock.advance(SPEED * TICK_S)
@@ -161,7 +183,13 @@ class Storm:
         time.sleep(TICK_S)
 
     def _watch(self) -> None:
-        """How long until the log grows again after a blow."""
+        """How long until the log grows again after a blow, and until a killed worker's ticket is another's."""
+        if self._orphans:
+            for row in self.rows(_HOLDERS):
+                process, killed_at = self._orphans.get(row["ticket_id"], (0, 0.0))
+                if process and f"/{process}/" not in row["holder"]:
+                    self.own_after_kill_s.append(time.monotonic() - killed_at)
+                    del self._orphans[row["ticket_id"]]
         rows = self.rows(_PROGRESS)
         if not rows or rows[0]["seq"] <= self._seq:
             return

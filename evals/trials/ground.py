@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.ambient import CLOCK_FILE, sandbox_clock
@@ -65,7 +66,8 @@ class Switchboard:
                 if kind == "lifespan.shutdown":
                     return
         assert self.app is not None
-        await self.app(scope, receive, send)
+        with suppress(ClientDisconnect):  # a killed worker's request ends in the middle
+            await self.app(scope, receive, send)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,8 @@ class Ground:
     faults: Faults
     numbers: Iterator[int] = field(default_factory=count)
     admin: psycopg.Connection[dict[str, Any]] | None = None
+    door: int | None = None
+    """The web process."""
 
     @property
     def database_url(self) -> str:
@@ -111,6 +115,12 @@ class Ground:
         log = self.folder / f"{role}-{next(self.numbers)}.log"
         settings = {"worker": {"poll_s": POLL_S, "concurrency": 1, **how.pop("worker", {})}, "models": {"threads": 1}}
         return Birth(role, str(self.folder), self.database_url, str(log), settings=settings, **how)
+
+    def open_door(self) -> None:
+        """Start the web process, in the place of the one that was there, which is killed where it lives."""
+        if self.door is not None:
+            self.nursery.kill(self.door)
+        self.door = self.nursery.start(self.birth(DOOR))
 
     def worker(self, **how: Any) -> int:  # noqa: ANN401 - fields of `Birth`
         """Start a worker; its process id."""
@@ -179,7 +189,7 @@ def opened_ground(*, durable: bool = False) -> Iterator[Ground]:
         ground = Ground(folder, server, nursery, settings, switchboard, clock, vendors.state.sandbox, faults)
         ground.fresh()
         nursery.ready()
-        nursery.start(ground.birth(DOOR))
+        ground.open_door()
         yield ground
         ground.sandbox.deliveries.close()
         if ground.admin is not None:

@@ -1,4 +1,4 @@
-"""Comparing three books: our effects, Stripe's refunds, and the log. Drift is a figure in minor units, by currency.
+"""Comparing books: our effects, Stripe's refunds, the log, and what people approved. Drift is in minor units.
 
 What Stripe has and we have not is taken in, as a webhook would be; what we hold to be settled and Stripe does not have,
 or the log never heard of, is reported. Nothing here sends anything or gives any money back.
@@ -20,6 +20,7 @@ from connectors.stripe.wire import RefundView
 from graph.settlement.installation import installation_of
 from graph.settlement.send import Sessions
 from graph.settlement.vendor_events import Hearing, Seen, on_refund
+from policies.decision import ACTS_ALONE
 
 ACTOR: Final = "reconciler"
 
@@ -30,7 +31,9 @@ class Drift:
 
     `minor` is, by currency, what Stripe holds as refunded under our intents less what we hold as settled; all zero is
     no drift. `seen` counts what was taken in. `missing` are effects that Stripe does not have, `orphans` refunds that
-    claim an intent which did not make them, `unlogged` effects whose end the log does not have.
+    claim an intent which did not make them, `unlogged` effects whose end the log does not have, `unapproved` settled
+    ones whose approval was not given as often as asked or not for their run, and those that went out without one though
+    the decision on record asked for a person.
     """
 
     compared: int
@@ -39,11 +42,12 @@ class Drift:
     missing: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
     unlogged: tuple[str, ...] = ()
+    unapproved: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
-        """Whether all three books agree."""
-        return not (any(self.minor.values()) or self.missing or self.orphans or self.unlogged)
+        """Whether all books agree."""
+        return not (any(self.minor.values()) or self.missing or self.orphans or self.unlogged or self.unapproved)
 
 
 async def reconcile(
@@ -78,6 +82,7 @@ async def reconcile(
         refunds = [refund for refund in refunds if mark is None or refund.installation_id in {None, mark}]
         ours = await _settled(session, tenant_id, refunds, since, listed_at)
         unlogged = await _unlogged(session, tenant_id, since)
+        unapproved = await _unapproved(session, tenant_id, since)
     listed = {refund.refund_id for refund in refunds}
     return Drift(
         compared=compared,
@@ -86,6 +91,7 @@ async def reconcile(
         missing=tuple(settled.effect_id for settled in ours if settled.vendor_object not in listed),
         orphans=tuple(orphans),
         unlogged=unlogged,
+        unapproved=unapproved,
     )
 
 
@@ -150,5 +156,29 @@ async def _unlogged(session: AsyncSession, tenant_id: str, since: datetime) -> t
             """,
         ),
         {"tenant_id": tenant_id, "since": since},
+    )
+    return tuple(rows.scalars())
+
+
+async def _unapproved(session: AsyncSession, tenant_id: str, since: datetime) -> tuple[str, ...]:
+    rows = await session.execute(
+        text(
+            """
+            SELECT e.effect_id FROM effect e
+              LEFT JOIN approval a ON a.tenant_id = e.tenant_id AND a.approval_id = e.approval_id
+            WHERE e.tenant_id = :tenant_id AND e.kind = 'refund' AND e.state = 'settled' AND e.settled_at >= :since
+              AND CASE
+                WHEN e.approval_id IS NOT NULL THEN
+                  a.state IS DISTINCT FROM 'used' OR a.run_id <> e.run_id
+                  OR jsonb_array_length(a.approved_by) < a.required
+                ELSE EXISTS (
+                  SELECT 1 FROM decision d
+                  WHERE d.tenant_id = e.tenant_id AND d.run_id = e.run_id AND d.cycle = e.cycle
+                    AND d.input_hash = e.decision_digest AND NOT (d.verdict = 'allow' AND d.mode = ANY(:alone)))
+              END
+            ORDER BY e.effect_id
+            """,
+        ),
+        {"tenant_id": tenant_id, "since": since, "alone": sorted(mode.value for mode in ACTS_ALONE)},
     )
     return tuple(rows.scalars())

@@ -35,7 +35,7 @@ async def test_a_new_tenant_in_shadow_leaves_no_trace_outside(shop: Shop, settin
 
 
 async def test_a_run_that_used_up_its_calls_is_handed_over_with_a_note(shop: Shop) -> None:
-    await decides(shop, WITHOUT_HOLD.replace("tool_calls: 150", "tool_calls: 4"))
+    await decides(shop, WITHOUT_HOLD.replace("tool_calls: 120", "tool_calls: 4"))
     ticket = await shop.arrives(charged_twice())
     assert await shop.outcome(ticket) == ("handed_off", "budget_exhausted")
     (note,) = shop.said(ticket, public=False)

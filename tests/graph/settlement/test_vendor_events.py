@@ -305,6 +305,48 @@ async def test_a_settlement_the_log_never_heard_of_is_drift(desk: Desk, admin_ur
     assert (await _reconcile(desk)).unlogged == (effect_id,)
 
 
+@pytest.mark.parametrize(
+    ("approval", "verdict", "mode", "is_clean"),
+    [
+        (None, "allow", "auto", True),
+        (None, "allow", "approve", False),
+        (None, "needs_approval", "auto", False),
+        ("('used', 'run_1', 1)", "needs_approval", "approve", True),
+        ("('used', 'run_1', 2)", "needs_approval", "approve", False),
+        ("('used', 'run_2', 1)", "needs_approval", "approve", False),
+        ("('rejected', 'run_1', 1)", "needs_approval", "approve", False),
+        ("missing", "needs_approval", "approve", False),
+    ],
+)
+async def test_money_that_left_without_the_approval_it_needed_is_found(
+    desk: Desk,
+    admin_url: str,
+    approval: str | None,
+    verdict: str,
+    mode: str,
+    is_clean: bool,  # noqa: FBT001
+) -> None:
+    effect_id = await _settled(desk, desk.charge())
+    with psycopg.connect(admin_url) as admin:
+        admin.execute("UPDATE effect SET decision_digest = 'd', approval_id = %s", ["apr" if approval else None])
+        admin.execute(
+            "INSERT INTO decision (tenant_id, run_id, cycle, place, ticket_id, decided_at, policy_hash, input_hash,"
+            " intent, action, verdict, mode, rule, approvers, risk_score, facts)"
+            " VALUES (%s, 'run_1', 0, 0, '1', now(), 'p', 'd', 'duplicate_charge', 'refund', %s, %s, 'r', '[]', 0,"
+            " '{}')",
+            [desk.tenant, verdict, mode],
+        )
+        if approval not in {None, "missing"}:
+            admin.execute(
+                "INSERT INTO approval (tenant_id, approval_id, ticket_id, cycle, action_digest, policy_hash,"
+                " evidence_digest, approvers, approved_by, requested_at, expires_at, state, run_id, required)"
+                f" VALUES (%s, 'apr', '1', 0, 'a', 'p', 'e', '[]', '[\"lea\"]', now(), now(), {str(approval)[1:-1]})",
+                [desk.tenant],
+            )
+    drift = await _reconcile(desk)
+    assert (drift.unapproved, drift.is_clean) == ((), True) if is_clean else ((effect_id,), False)
+
+
 async def test_an_event_that_waited_for_the_worker_learns_what_it_wrote(desk: Desk) -> None:
     charge = desk.charge()
     effect_id = await desk.held(desk.refund(charge))
