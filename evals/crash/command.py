@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from app.errors import UsageError
-from evals.crash.sweep import Tally, all_pairs, points_of, sampled_pairs, single_kills, sweep, told
+from evals.crash.sweep import Tally, Watch, all_pairs, points_of, sampled_pairs, single_kills, sweep, told
 from evals.trials.ground import opened_ground
 
 ALL: Final = "all"
@@ -28,6 +28,9 @@ def crash(
     pairs: Annotated[
         str | None, typer.Option(metavar="N|all", help="Kill again during the recovery, in so many trials.")
     ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Begin no further trial after so long, and count those that were made.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Kill a worker at every point of a refunding run. Exit status 1 where money or a ticket went wrong."""
@@ -38,14 +41,15 @@ def crash(
         console.print("watching a refunding run that nobody disturbs")
         points = points_of(ground)
         tally = Tally(len(points))
+        watch = Watch(console.print, None if minutes is None else started + 60 * minutes)
         if pairs is None:
             kills = list(single_kills(points, trials=trials, seed=seed, every_delay=every_delay))
             console.print(f"{len(points)} points, {len(kills)} kills")
-            sweep(ground, tally, kills, say=console.print)
+            sweep(ground, tally, kills, watch)
         elif wanted is None:
-            all_pairs(ground, tally, points, say=console.print)
+            all_pairs(ground, tally, points, watch)
         else:
-            sampled_pairs(ground, tally, points, wanted, seed=seed, say=console.print)
+            sampled_pairs(ground, tally, points, wanted, seed, watch)
     if as_json:
         typer.echo(json.dumps({**tally.form(), "seed": seed, "seconds": round(time.monotonic() - started)}))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -105,29 +106,44 @@ def single_kills(points: Sequence[str], *, trials: int | None, seed: int, every_
     yield from kills if trials is None else chance.sample(kills, min(trials, len(kills)))
 
 
-def sweep(ground: Ground, tally: Tally, kills: Iterable[Kill], *, say: Say) -> None:
-    """Try each kill and count."""
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of what does not hold, and when no further trial begins, on the machine's clock; None is never."""
+
+    say: Say
+    ends_at: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.ends_at is not None and time.monotonic() >= self.ends_at
+
+
+def sweep(ground: Ground, tally: Tally, kills: Iterable[Kill], watch: Watch) -> None:
+    """Try each kill and count, for as long as there is time."""
     for kill in kills:
+        if watch.is_over:
+            return
         verdict = trial(ground, kill)
         tally.count(verdict, reached=verdict.reached_again if kill.again_nth else verdict.reached)
         if not verdict.holds:
-            say(f"does not hold: {told(verdict)}")
+            watch.say(f"does not hold: {told(verdict)}")
 
 
-def sampled_pairs(ground: Ground, tally: Tally, points: Sequence[str], pairs: int, *, seed: int, say: Say) -> None:
+def sampled_pairs(ground: Ground, tally: Tally, points: Sequence[str], pairs: int, seed: int, watch: Watch) -> None:
     """A second kill during the recovery from a first, until so many pairs were reached."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    while tally.trials < pairs:
+    while tally.trials < pairs and not watch.is_over:
         nth = chance.randrange(1, max(2, len(points) // 2))
-        sweep(ground, tally, [Kill(chance.choice(points), chance.choice(DELAYS_S), nth)], say=say)
+        sweep(ground, tally, [Kill(chance.choice(points), chance.choice(DELAYS_S), nth)], watch)
 
 
-def all_pairs(ground: Ground, tally: Tally, points: Sequence[str], *, say: Say) -> None:
+def all_pairs(ground: Ground, tally: Tally, points: Sequence[str], watch: Watch) -> None:
     """Every pair: the second point moves on until a recovery ends before it."""
     for number, point in enumerate(points):
         for nth in count(1):
             before = tally.trials
-            sweep(ground, tally, [Kill(point, DELAYS_S[(number + nth) % len(DELAYS_S)], nth)], say=say)
+            sweep(ground, tally, [Kill(point, DELAYS_S[(number + nth) % len(DELAYS_S)], nth)], watch)
             if tally.trials == before:
                 break
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals.crash.sweep import DAY_S, HOUR_S, MINUTE_S, Tally, points_of, sweep, told
+from evals.crash.sweep import DAY_S, HOUR_S, MINUTE_S, Tally, Watch, points_of, sweep, told
 from evals.crash.trial import Kill
 from evals.trials.ground import opened_ground
 
@@ -25,7 +25,7 @@ def test_workers_killed_around_money_and_words_leave_one_refund_and_one_reply() 
             Kill(reply, 5 * MINUTE_S, again_nth=40),
         ]
         tally = Tally(len(points))
-        sweep(ground, tally, kills, say=said.append)
+        sweep(ground, tally, kills, Watch(said.append))
     assert not tally.failures, [told(verdict) for verdict in tally.failures]
     assert len(points) > 500
     assert tally.trials == len(kills), f"{tally.missed} kills did not come to their point"
