@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.storage import Storage
     from graph.models.claude import ClaudeModel
     from graph.models.embedding import Embedder
+    from graph.models.outside import Outside
 
 T = TypeVar("T")
 
@@ -94,6 +95,16 @@ class Commanding:
         from app.runtime import claude_of
 
         return claude_of(self.settings.models)
+
+    def outside(self) -> Outside:
+        """The models outside of this process as the settings name them, without a file of answers.
+
+        Raises:
+            SettingsError: no key is configured.
+        """
+        from app.runtime import outside_of
+
+        return outside_of(self.settings.models)
 
     def now(self) -> datetime:
         """Business time, aware and in UTC; that of the sandbox where one belongs to the data folder."""

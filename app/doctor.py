@@ -119,7 +119,7 @@ def _models(settings: Settings) -> Iterator[Check]:
     except ConnectorError as error:
         yield wrong("models", f"claude: {error}", "check COUNTERSIGN_MODELS__API_KEY")
         return
-    absent = sorted({models.triage, models.plan} - set(known))
+    absent = sorted(set(models.named) - set(known))
     if absent:
         yield wrong("models", f"claude: the key may not use {', '.join(absent)}", f"choose among {', '.join(known)}")
     else:

@@ -20,6 +20,7 @@ from graph.intake.sweep import sweep
 from graph.lifecycle.canary import watch_canary
 from graph.lifecycle.desk import CLOCKWORK, Desk
 from graph.lifecycle.publishing import Act
+from graph.models.kept import forget as forget_answers
 from graph.queue import enqueue_effects, enqueue_stripe, enqueue_tickets
 from graph.rulebook import deciding, load_policy
 from graph.runs.reopen import failed_refunds, reopen
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY: Final = timedelta(seconds=60)
 REOPEN_EVERY: Final = timedelta(seconds=30)
 RECONCILE_EVERY: Final = timedelta(minutes=5)
+FORGET_EVERY: Final = timedelta(hours=1)
 RECONCILE_OVERLAP: Final = timedelta(hours=26)
 LIMIT: Final = 200
 
@@ -101,6 +103,8 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
             else ()
         )
         reconciles = await _is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
+        if await _is_time(session, tenant_id, "forget_answers", now, FORGET_EVERY):
+            await forget_answers(session, tenant_id, now=now)
     await _watch(runtime, tenant_id, now)
     if sweeps:
         await _sweep(runtime, tenant_id)

@@ -11,7 +11,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
@@ -28,11 +28,15 @@ from graph.build import build
 from graph.models.embedding import Embedder, load_embedder
 from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
+from graph.models.prompts import Prompts
 from graph.runs.advance import Advancer
-from graph.runtime import Runtime, Tenant
+from graph.runtime import Runtime, Sessions, Tenant
+from policies.vocabulary import ModelRole
 
 if TYPE_CHECKING:
     from graph.models.claude import ClaudeModel
+    from graph.models.kept import KeptAnswers
+    from graph.models.outside import Outside
 
 CHECKPOINT_MODULES: Final = None
 """No type of ours is in a checkpoint, so none may be brought to life from one."""
@@ -75,10 +79,33 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
     )
 
 
-def gateway_of(settings: Settings, embedder: Embedder) -> Gateway:
-    """The models by role, as the settings name them."""
-    claude = claude_of(settings.models) if settings.models.provider is Provider.CLAUDE else None
-    return Gateway(load_local_model(embedder), claude)
+def gateway_of(settings: Settings, embedder: Embedder, sessions: Sessions, now: Callable[[], datetime]) -> Gateway:
+    """The models by role, as the settings name them. `sessions` are those in which answers are kept on file."""
+    models = settings.models
+    if models.provider is Provider.LOCAL:
+        return Gateway(load_local_model(embedder), None)
+    from graph.models.kept import KeptAnswers  # noqa: PLC0415 - as below
+
+    keep = timedelta(seconds=models.keep_answers_s)
+    kept = KeptAnswers(sessions, vault_of(settings), now, keep) if keep else None
+    return Gateway(load_local_model(embedder), outside_of(models, kept))
+
+
+def outside_of(models: ModelSettings, kept: KeptAnswers | None = None) -> Outside:
+    """The models outside of this process, by role, as the settings name them.
+
+    Raises:
+        SettingsError: no key is configured.
+    """
+    from graph.models.outside import Limits, Outside  # noqa: PLC0415 - as below
+
+    return Outside(
+        claude_of(models),
+        {role: models.order(role) for role in ModelRole},
+        prompts=Prompts(models.prompts),
+        kept=kept,
+        limits=Limits(pause_s=models.retry_wait_s, whole_s=models.timeout_s),
+    )
 
 
 def claude_of(models: ModelSettings) -> ClaudeModel:
@@ -94,7 +121,7 @@ def claude_of(models: ModelSettings) -> ClaudeModel:
     if models.api_key is None:
         raise SettingsError(["claude has no key: set COUNTERSIGN_MODELS__API_KEY, or use the local provider"])
     adapter = ClaudeAdapter(models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s)
-    return ClaudeModel(adapter, triage_model=models.triage, choose_model=models.plan)
+    return ClaudeModel(adapter)
 
 
 @asynccontextmanager
@@ -128,7 +155,7 @@ async def open_advancer(
             new_key=new_key,
             vault=vault_of(settings),
             tenant=tenants.__getitem__,
-            gateway=gateway_of(settings, embedder),
+            gateway=gateway_of(settings, embedder, database.tenant, now),
             embed=embedder.embed,
             worker_id=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
             lease_s=settings.worker.lease_s,

@@ -16,6 +16,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ from app.log_settings import AuditSettings
 from app.naming import check_tenant
 from app.problems import explain, nearest
 from app.tenants import FROZEN, Address, TenantSettings
+from policies.vocabulary import ModelRole
 
 PREFIX: Final = "COUNTERSIGN_"
 CONFIG_VARIABLE: Final = "COUNTERSIGN_CONFIG"
@@ -64,6 +66,22 @@ class Provider(StrEnum):
     CLAUDE = "claude"
 
 
+_MODEL: Final = re.compile(r"local|claude-[a-z0-9-]{1,60}")
+
+
+def _models_in_order(value: str) -> str:
+    named = [name.strip() for name in value.split(",")]
+    wrong = next((name for name in named if not _MODEL.fullmatch(name)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"{wrong!r} is no model; write ids such as claude-haiku-5-5 with commas between them, or local"
+        )
+    return ", ".join(dict.fromkeys(named))
+
+
+ModelOrder = Annotated[str, AfterValidator(_models_in_order)]
+
+
 class ModelSettings(BaseModel):
     """Which models are asked. Model names: https://platform.claude.com/docs/en/about-claude/models/overview."""
 
@@ -74,10 +92,63 @@ class ModelSettings(BaseModel):
     base_url: Address | None = Field(
         default=None, description="another address than Anthropic's", examples=["http://127.0.0.1:9900"]
     )
-    triage: str = Field(default="claude-haiku-5-5", description="model that understands the ticket")
-    plan: str = Field(default="claude-sonnet-5-5", description="model that plans where the case is ambiguous")
-    timeout_s: float = Field(default=60.0, gt=0, le=600, description="seconds until a call counts as lost")
+    triage: ModelOrder = Field(
+        default="claude-haiku-5-5",
+        description=(
+            "models that understand the ticket, in the order of trying, with commas between them; the embedded one is "
+            "the last in any case, and the only one where `local` stands"
+        ),
+        examples=["claude-haiku-5-5, claude-sonnet-5-5"],
+    )
+    plan: ModelOrder = Field(
+        default="claude-sonnet-5-5",
+        description="models that choose where the case is ambiguous; `local` asks the customer",
+    )
+    draft: ModelOrder = Field(
+        default="claude-sonnet-5-5", description="models that word replies; `local` is the templates"
+    )
+    summarise: ModelOrder = Field(
+        default="claude-haiku-5-5",
+        description="models that sum a ticket up for whoever takes it over; `local` leaves it out",
+    )
+    safety: ModelOrder = Field(
+        default="local",
+        description="models that give a second opinion on attacks and sensitive topics; `local` asks none",
+    )
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=600, description="seconds until a call counts as lost, and no further one is begun"
+    )
+    retry_wait_s: float = Field(
+        default=8.0,
+        ge=0,
+        le=120,
+        description="longest pause before a model is asked again; who asks for more is passed over",
+    )
+    keep_answers_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        le=30 * 86_400,
+        description="seconds for which the same question about the same person is answered from file; 0 keeps nothing",
+    )
+    prompts: Path | None = Field(
+        default=None,
+        description="folder of further prompts, NAME.md, which a policy may name",
+        examples=["/etc/countersign/prompts"],
+    )
     threads: int | None = Field(default=None, ge=1, le=64, description="cores the local model may use; none means all")
+
+    def order(self, role: ModelRole) -> tuple[str, ...]:
+        """The models of a role in the order of trying."""
+        return tuple(str(getattr(self, role.value)).split(", "))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every model outside that a role names before `local`."""
+        found: dict[str, None] = {}
+        for role in ModelRole:
+            order = self.order(role)
+            found |= dict.fromkeys(order[: order.index("local")] if "local" in order else order)
+        return tuple(found)
 
     @model_validator(mode="after")
     def _key_for_claude(self) -> Self:

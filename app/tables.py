@@ -12,6 +12,7 @@ import graph.breakers.models
 import graph.decisions.models
 import graph.intake.models
 import graph.lifecycle.models
+import graph.models.kept
 import graph.rulebook
 import graph.runs.models
 import graph.settlement.models
@@ -25,6 +26,7 @@ OWNERS = (
     graph.decisions.models,
     graph.intake.models,
     graph.lifecycle.models,
+    graph.models.kept,
     graph.rulebook,
     graph.runs.models,
     graph.settlement.models,

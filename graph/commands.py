@@ -6,6 +6,7 @@ standard error, the others go on, and the exit status is 2.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ import typer
 
 if TYPE_CHECKING:  # both cost seconds to import, which a command pays only when it needs them
     from graph.models.claude import ClaudeModel
+    from graph.models.outside import Outside
+    from graph.models.question import Question
     from graph.models.triage import Triage
 
 INPUT = typer.Argument(help="JSON lines; '-' or nothing reads standard input", allow_dash=True)
@@ -32,6 +35,9 @@ class CommandRuntime(Protocol):
 
     def claude(self) -> ClaudeModel:
         """Claude as the settings name it; raises where no key is configured."""
+
+    def outside(self) -> Outside:
+        """The models outside of this process as the settings name them; raises where no key is configured."""
 
 
 def triage(
@@ -77,20 +83,29 @@ def _understanding(runtime: CommandRuntime, provider: str, currency: str) -> Cal
         return load_local_model(load_embedder(), shop_currency=currency).triage
     if provider != "claude":
         _stop(f"unknown provider {provider!r}: write 'local' or 'claude'")
-    claude = runtime.claude()
+    outside = runtime.outside()
 
     def ask(subject: str, body: str) -> Triage:
-        from graph.models.use import ClaudeUnusable
-        from graph.redaction.redact import RedactionError
-        from graph.redaction.redact import redact as redact_text
-
-        try:
-            found, _ = claude.triage(redact_text(subject).text, redact_text(body).text, ())
-        except (ClaudeUnusable, RedactionError) as error:
-            raise LineError(str(error)) from error
+        found, uses = asyncio.run(outside.ask(_question(subject, body), Errand()))
+        if found is None:
+            raise LineError(f"no model gave an answer: {', '.join(f'{use.model} {use.outcome}' for use in uses)}")
         return found
 
+    from graph.models.errand import Errand
+
     return ask
+
+
+def _question(subject: str, body: str) -> Question[Triage]:
+    """What a model outside is asked about a ticket, redacted."""
+    from graph.models.roles.triage import triage_question
+    from graph.redaction.redact import RedactionError
+    from graph.redaction.redact import redact as redact_text
+
+    try:
+        return triage_question(redact_text(subject).text, redact_text(body).text, ())
+    except RedactionError as error:
+        raise LineError(str(error)) from error
 
 
 def _accepted(ticket: dict[str, Any]) -> list[str]:

@@ -66,6 +66,7 @@ class Findings:
     verdicts: Verdicts | None
     draft: Draft | None
     settled: int
+    summary: str | None = None
 
 
 def note_text(findings: Findings) -> str:
@@ -101,6 +102,8 @@ def _tried(findings: Findings) -> Iterator[str]:
 
 
 def _wants(findings: Findings) -> Iterator[str]:
+    if findings.summary is not None:
+        yield f"In short, by a model that read the messages: {findings.summary}"
     if findings.triage is None:
         return
     named = ", ".join(f"{one.intent.value} ({one.confidence} %)" for one in findings.triage.intents)

@@ -22,7 +22,7 @@ from graph.dossier import Dossier
 from graph.models.triage import Claims, Triage, Want
 from graph.naming import names_charge, same_order_id
 from policies.money import Money
-from policies.proposal import Candidate, Missing
+from policies.proposal import Candidate, Choice, Missing, Proposal
 from policies.vocabulary import ActionKind, Intent, Reason
 
 
@@ -56,6 +56,28 @@ class Plan:
     """One item per request, in the order of the ticket."""
 
     items: tuple[Item, ...]
+
+
+def settled(plan: Plan, proposal: Proposal) -> Plan:
+    """The plan with what a proposal says about each request that was open.
+
+    INVARIANT: a proposal adds nothing. It takes one of the candidates that stand in an open request already, or gives
+    the request to a person; about a request that is not open, or with an index of nothing, it changes nothing. Held
+    over every proposal by evals/hostile_model.
+    """
+    pairs = zip(plan.items, proposal.choices, strict=False)
+    items = tuple(_settled(item, choice) for item, choice in pairs)
+    return Plan((*items, *plan.items[len(items) :]))
+
+
+def _settled(item: Item, choice: Choice) -> Item:
+    if choice.intent is not item.intent or not item.is_ambiguous:
+        return item
+    if choice.needs_human:
+        return replace(item, needs_person=Reason.AMBIGUOUS_REQUEST)
+    if choice.candidate is None or not 0 <= choice.candidate < len(item.candidates):
+        return item
+    return replace(item, candidates=(item.candidates[choice.candidate],), missing=frozenset())
 
 
 REFUNDING: Final = frozenset(

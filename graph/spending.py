@@ -27,6 +27,7 @@ COUNTED: Final = (
     "worked_ms",
 )
 """Columns of the run that count what it used."""
+MANY: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -60,13 +61,17 @@ class Spending:
         self._check("model calls", self.used["model_calls"], self.budget.model_calls)
         self._check_the_rest()
 
-    def model_calls_left(self, needed: int) -> bool:
-        """Whether so many more calls of models are within the budget."""
-        return self.budget.model_calls is None or self.used["model_calls"] + needed <= self.budget.model_calls
+    def model_calls_left(self) -> int:
+        """How many more calls of models are within the budgets; as many as anybody makes where nothing bounds them."""
+        try:
+            self._check_the_rest()
+        except BudgetExhausted:
+            return 0
+        return MANY if self.budget.model_calls is None else max(0, self.budget.model_calls - self.used["model_calls"])
 
     def note(self, uses: Sequence[ModelUse]) -> None:
-        """Count calls of models that were made."""
-        self.used["model_calls"] += len(uses)
+        """Count calls of models that were made. An answer from the file is no call, and costs nothing."""
+        self.used["model_calls"] += sum(use.is_call for use in uses)
         self.used["input_tokens"] += sum(use.input_tokens for use in uses)
         self.used["output_tokens"] += sum(use.output_tokens for use in uses)
         self.used["cost_usd_micros"] += sum(use.cost_usd_micros for use in uses)

@@ -29,6 +29,7 @@ class RunState(TypedDict, total=False):
     plan: str
     verdicts: str
     draft: str
+    words: str | None
     policy_hash: str
     approval_id: str | None
     effects: list[str]

@@ -26,6 +26,7 @@ from graph.breakers.tally import Happened
 from graph.breakers.tally import count as tally
 from graph.errors import BudgetExhausted, GraphError, TicketGone, ToolForbidden, ToolSwitchedOff
 from graph.gate import Gate
+from graph.models.errand import AT_HOME, MOST_CALLS, Errand
 from graph.models.use import ModelUse
 from graph.runs import artifacts, leases
 from graph.runs.models import Run
@@ -90,15 +91,19 @@ class StepContext:
         """The policy version that the run was started under."""
         return self.context.policy
 
-    async def may_ask_claude(self, *, calls: int) -> bool:
-        """Whether policy and switches let a text of this run leave for Claude, which may take so many calls."""
+    async def errand(self, *, keeping: int = 0, subject_id: str) -> Errand:
+        """What a question to a model may use of this run: how many calls may leave, by policy, switches and budget.
+
+        Args:
+            keeping: calls of the budget that are left for what comes after.
+            subject_id: whose text is shown, as the vault names people.
+        """
         policy = self.policy
-        return (
-            not policy.privacy.forbidden_providers
-            and policy.tools.refusal_to_read(Tool.MODEL_CALL) is None
-            and self.spending.model_calls_left(calls)
-            and await self.gate.switched_off(Tool.MODEL_CALL) is None
-        )
+        calls = min(MOST_CALLS, self.context.spending.model_calls_left() - keeping)
+        is_forbidden = policy.privacy.forbidden_providers or policy.tools.refusal_to_read(Tool.MODEL_CALL) is not None
+        if calls <= 0 or is_forbidden or await self.gate.switched_off(Tool.MODEL_CALL) is not None:
+            return AT_HOME
+        return Errand(calls, self.tenant_id, subject_id, {wish.role.value: wish for wish in policy.models})
 
     @property
     def spending(self) -> Spending:
@@ -278,7 +283,7 @@ def _happened(working: StepContext, result: Step) -> list[Happened]:
     return [
         *result.counts,
         *(Happened(Measure.TOOL_ERRORS, is_bad=False, subject=record.tool) for record in calls),
-        *(Happened(Measure.MODEL_ERRORS, is_bad=use.outcome != "done") for use in result.models),
+        *(Happened(Measure.MODEL_ERRORS, is_bad=use.outcome != "done") for use in result.models if use.is_call),
     ]
 
 

@@ -20,6 +20,8 @@ def canonical_form(policy: Policy) -> str:
     form = plain(policy)
     assert isinstance(form, dict)
     del form["content_hash"]
+    if not policy.models:
+        del form["models"]  # so that a file without the block keeps the hash it had before there was one
     return dumps(form)
 
 

@@ -16,7 +16,7 @@ from policies.breakers import Breaker
 from policies.conditions import Condition
 from policies.decision import LimitScope, RunBudget
 from policies.tools import ToolRules
-from policies.vocabulary import ActionKind, Intent, Mode, Reason, Verdict
+from policies.vocabulary import ActionKind, Intent, Mode, ModelRole, Reason, Verdict
 
 Amounts = Mapping[str, int]
 """Minor units by currency. A currency that is not in it has no amount, which never means zero or unbounded."""
@@ -225,6 +225,18 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleModels:
+    """Which models answer a role under this policy, in the order of trying, and by which prompt.
+
+    No models, or no prompt, leaves the installation's. `local` in the order ends it at the embedded model.
+    """
+
+    role: ModelRole
+    models: tuple[str, ...] = ()
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Logging:
     """Retention and export of run logs. Redaction has no switch: it is always on."""
 
@@ -272,6 +284,7 @@ class Policy:
     verification: tuple[Verification, ...] = ()
     canary_percent: int = 0
     breakers: tuple[Breaker, ...] = ()
+    models: tuple[RoleModels, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and other.content_hash == self.content_hash

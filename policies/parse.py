@@ -49,6 +49,7 @@ KEYS: Final = (
     "verification",
     "canary",
     "breakers",
+    "models",
 )
 APPROVAL_KEYS: Final = ("expire_after", "roles", "approvers", "four_eyes_above")
 
@@ -146,6 +147,7 @@ class _File:
             verification=settings.verification(self._node("verification")),
             canary_percent=self._canary(),
             breakers=BreakerReader(reader, brands=self._brands, tiers=tiers).breakers(self._node("breakers")),
+            models=settings.models(self._node("models")),
         )
 
     def _node(self, key: str) -> Node | None:

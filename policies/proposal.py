@@ -24,14 +24,6 @@ class Missing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Code points `start` (inclusive) to `end` (exclusive) of the redacted newest message."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """One thing that could be done, enumerated by code. Ids and amounts are facts, never a model's words.
 
@@ -50,17 +42,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the model says about one request. `candidate` is an index into the enumerated list, or nothing."""
+    """What is said about one request: an index into the candidates that code enumerated, or nothing; and a hint."""
 
     intent: Intent
-    candidate: int | None
-    missing: frozenset[Missing] = frozenset()
+    candidate: int | None = None
     needs_human: bool = False
-    evidence: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The model's whole answer: one choice per request, in the order of the ticket."""
+    """One choice for each request, in the order of the ticket. Where code had nothing to ask, its choice is empty."""
 
     choices: tuple[Choice, ...]

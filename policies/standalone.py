@@ -14,7 +14,7 @@ import yaml
 
 from policies.breakers import Breaker, Measure
 from policies.decision import LimitScope, RunBudget
-from policies.document import Amounts, Autonomy, Cell, LimitRule, Policy, RiskFactor, Rule, Tier, Window
+from policies.document import Amounts, Autonomy, Cell, LimitRule, Policy, RiskFactor, RoleModels, Rule, Tier, Window
 from policies.language.inherit import Resolve
 from policies.parse import parse_policy
 from policies.spelling import Sentence, Written, amount_word, condition_block, duration_word
@@ -95,8 +95,13 @@ def _policy(policy: Policy) -> Written:
             "verification": _verification(policy),
             "canary": {"share_percent": str(policy.canary_percent)},
             "breakers": [_breaker(breaker) for breaker in policy.breakers],
+            "models": {one.role.value: _wish(one) for one in policy.models},
         },
     )
+
+
+def _wish(wish: RoleModels) -> Written:
+    return _kept({"order": _list(wish.models), "prompt": wish.prompt})
 
 
 def _breaker(breaker: Breaker) -> Written:

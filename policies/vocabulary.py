@@ -107,6 +107,16 @@ class Reason(StrEnum):
     NOT_A_REQUEST = "not_a_request"
 
 
+class ModelRole(StrEnum):
+    """What a model is asked for."""
+
+    TRIAGE = "triage"  # what the newest message asks for
+    PLAN = "plan"  # which of several candidates is meant
+    DRAFT = "draft"  # the words of a reply
+    SUMMARISE = "summarise"  # what a colleague should know
+    SAFETY = "safety"  # a second opinion on whether the message is an attack or sensitive
+
+
 class Tool(StrEnum):
     """What the agent can call, reads included. Switches, scopes and allow-lists name these."""
 

@@ -31,14 +31,16 @@ from evals.bench.rows import Row, Sample
 from graph.build import build
 from graph.intake.receive import Arrival, receive
 from graph.intake.recognise import SWEPT
-from graph.models.gateway import Chosen, Gateway, Understood
+from graph.models.drafts import Brief
+from graph.models.errand import AT_HOME, Errand
+from graph.models.gateway import Chosen, Drafted, Gateway, Summarised, Understood
 from graph.rulebook import publish
 from graph.runs.advance import Advancer, Machine, advance
 from graph.runtime import Embed, Runtime
 from kb.ingest import ingest
 from kb.sources import read_documents
 from policies.shelf import shipped_text
-from policies.vocabulary import Intent, Outcome
+from policies.vocabulary import Intent, ModelRole, Outcome
 
 GOAL: Final = 0.5
 WARM_UP: Final = 3
@@ -100,16 +102,32 @@ class TimedGateway(Gateway):
         self._watch = watch
 
     async def triage(
-        self, subject: str, message: str, history: Sequence[str] = (), *, asks_claude: bool = True
+        self, subject: str, message: str, history: Sequence[str] = (), *, errand: Errand = AT_HOME
     ) -> Understood:
         """As the gateway does."""
         with self._watch.running():
-            return await self._inner.triage(subject, message, history, asks_claude=asks_claude)
+            return await self._inner.triage(subject, message, history, errand=errand)
 
-    async def choose(self, intent: Intent, message: str, described: Sequence[str]) -> Chosen:
+    async def choose(
+        self, intent: Intent, message: str, described: Sequence[str], *, errand: Errand = AT_HOME
+    ) -> Chosen:
         """As the gateway does."""
         with self._watch.running():
-            return await self._inner.choose(intent, message, described)
+            return await self._inner.choose(intent, message, described, errand=errand)
+
+    async def draft(self, brief: Brief, message: str, *, errand: Errand = AT_HOME) -> Drafted:
+        """As the gateway does."""
+        with self._watch.running():
+            return await self._inner.draft(brief, message, errand=errand)
+
+    async def summarise(self, subject: str, messages: Sequence[str], *, errand: Errand = AT_HOME) -> Summarised:
+        """As the gateway does."""
+        with self._watch.running():
+            return await self._inner.summarise(subject, messages, errand=errand)
+
+    def asks(self, role: ModelRole, errand: Errand) -> bool:
+        """As the gateway does."""
+        return self._inner.asks(role, errand)
 
 
 def timed_embed(inner: Embed, watch: Stopwatch) -> Embed:

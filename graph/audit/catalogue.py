@@ -96,7 +96,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"detail": T},
     ),
     "model.called": Kind(
-        "a model was asked; cost in millionths of a US dollar",
+        "a model was asked, or its answer was on file; cost in millionths of a US dollar",
         {
             "role": T,
             "provider": T,
@@ -108,7 +108,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "output_tokens": N,
             "cost_usd_micros": N,
         },
-        {"prompt_hash": T, "request_id": T},
+        {"prompt": T, "prompt_hash": T, "request_id": T, "is_kept": B},
     ),
     "effect.reserved": _effect(
         "a change outside was written down and what it needs set aside; nothing left yet", policy_hash=T, limits=L

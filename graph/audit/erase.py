@@ -1,4 +1,4 @@
-"""Erasing what the log only commits to: the person's key, and the sealed values and salts beside their events.
+"""Erasing a person: their key, the sealed values and salts that the log only commits to, and answers on file.
 
 What their pictures are known by goes with them.
 
@@ -24,15 +24,17 @@ _DELETE: Final = text(
     """
     WITH gone AS (
       DELETE FROM audit_private WHERE tenant_id = :tenant AND subject_id = :subject RETURNING 1
+    ), answers AS (
+      DELETE FROM model_answer WHERE tenant_id = :tenant AND subject_id = :subject RETURNING 1
     )
-    SELECT count(*) FROM gone
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM answers)
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What is gone: whether there was a key, and how many values of the log."""
+    """What is gone: whether there was a key, and how many values of the log and of the file of answers."""
 
     had_key: bool
     values: int

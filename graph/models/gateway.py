@@ -1,7 +1,8 @@
-"""The one way to a model: a role goes to the provider that is configured for it, and every call is accounted for.
+"""The one way to a model: a role goes to the models that are configured for it, and every call is accounted for.
 
-A model is given redacted text and answers with a value of a finite type. The local model is always there: it needs no
-key and no network, and it takes over where Claude does not answer. Nothing here decides.
+A model is given redacted text and answers with a value of a finite type, or with words that hold no figure of its own.
+The local model is always there: it needs no key and no network, and it takes over where no other one answers. Nothing
+here decides.
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from graph.models.drafts import Brief, WrittenDraft
+from graph.models.errand import AT_HOME, Errand
 from graph.models.local.model import LocalModel
+from graph.models.roles.draft import draft_question
+from graph.models.roles.plan import plan_question
+from graph.models.roles.safety import safety_question
+from graph.models.roles.summary import summary_question
+from graph.models.roles.triage import triage_question
 from graph.models.triage import Triage
-from graph.models.use import ClaudeUnusable, ModelUse, Provider
-from policies.vocabulary import Intent
+from graph.models.use import ModelUse, Provider
+from policies.proposal import Choice
+from policies.vocabulary import Intent, ModelRole
 
 if TYPE_CHECKING:  # the vendor's SDK takes more than a second to import, which only those who use it should pay
-    from graph.models.claude import ClaudeModel
+    from graph.models.outside import Outside
 
 LOCAL_MODEL: Final = "all-MiniLM-L6-v2 with fitted heads"
 
@@ -33,69 +42,106 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which of several candidates is meant: an index into them, or nothing where that stays open."""
+    """Which of several candidates is meant; its candidate is None where that stays open."""
 
-    index: int | None
+    choice: Choice
+    uses: tuple[ModelUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A reply in a model's words, or None where templates write it."""
+
+    draft: WrittenDraft | None
+    uses: tuple[ModelUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised:
+    """A ticket in a few sentences, or None where nobody wrote them."""
+
+    summary: str | None
     uses: tuple[ModelUse, ...]
 
 
 class Gateway:
-    """Roles to providers. `claude` is None where no key is configured.
+    """Roles to models.
 
     Args:
         local: the embedded model.
-        claude: Claude, by role.
+        outside: other models by role; None where no key is configured.
         clock: seconds of a monotonic clock, for latencies.
     """
 
     def __init__(
         self,
         local: LocalModel,
-        claude: ClaudeModel | None,
+        outside: Outside | None,
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._local = local
-        self._claude = claude
+        self._outside = outside
         self._clock = clock
 
+    def asks(self, role: ModelRole, errand: Errand) -> bool:
+        """Whether any model outside would be asked for the role."""
+        return self._outside is not None and errand.calls > 0 and bool(self._outside.order(role, errand))
+
     async def triage(
-        self, subject: str, message: str, history: Sequence[str] = (), *, asks_claude: bool = True
+        self, subject: str, message: str, history: Sequence[str] = (), *, errand: Errand = AT_HOME
     ) -> Understood:
         """Understand the newest message. Text must be redacted already.
 
-        Claude's answer is checked again and replaced by the local model's where it is no triage. Without `asks_claude`
-        the text stays in this process.
+        An answer from outside is checked again and replaced by the local model's where it is no triage.
         """
-        uses: list[ModelUse] = []
-        if self._claude is not None and asks_claude:
-            try:
-                triage, use = await asyncio.to_thread(self._claude.triage, subject, message, tuple(history))
-            except ClaudeUnusable as error:
-                uses.append(error.use)
-            else:
-                return Understood(triage, (use,))
-        started = self._clock()
-        triage = await asyncio.to_thread(self._local.triage, subject, message)
-        uses.append(self._local_use("triage", started))
-        return Understood(triage, tuple(uses))
+        triage: Triage | None = None
+        uses: tuple[ModelUse, ...] = ()
+        if self._outside is not None:
+            triage, uses = await self._outside.ask(triage_question(subject, message, tuple(history)), errand)
+        if triage is None:
+            started = self._clock()
+            triage = await asyncio.to_thread(self._local.triage, subject, message)
+            uses = (*uses, self._local_use(ModelRole.TRIAGE, started))
+        if self._outside is not None and self.asks(ModelRole.SAFETY, errand):
+            left = _less(errand, uses)
+            opinion, asked = await self._outside.ask(safety_question(subject, message), left)
+            triage, uses = opinion.on(triage) if opinion is not None else triage, (*uses, *asked)
+        return Understood(triage, uses)
 
-    async def choose(self, intent: Intent, message: str, described: Sequence[str]) -> Chosen:
+    async def choose(
+        self, intent: Intent, message: str, described: Sequence[str], *, errand: Errand = AT_HOME
+    ) -> Chosen:
         """Which candidate the customer means. The local model does not guess: it leaves the choice open.
 
         Args:
             intent: what is asked for.
             message: the redacted newest message.
             described: the candidates in words that code wrote.
+            errand: what the question may use.
         """
-        if self._claude is None:
-            return Chosen(None, ())
-        try:
-            index, use = await asyncio.to_thread(self._claude.choose, intent, message, tuple(described))
-        except ClaudeUnusable as error:
-            return Chosen(None, (error.use,))
-        return Chosen(index, (use,))
+        if self._outside is None:
+            return Chosen(Choice(intent), ())
+        choice, uses = await self._outside.ask(plan_question(intent, message, described), errand)
+        return Chosen(choice or Choice(intent), uses)
 
-    def _local_use(self, role: str, started: float) -> ModelUse:
+    async def draft(self, brief: Brief, message: str, *, errand: Errand = AT_HOME) -> Drafted:
+        """A reply that says what the brief says, with its slots open. `message` is redacted; it sets the tone."""
+        if self._outside is None:
+            return Drafted(None, ())
+        return Drafted(*await self._outside.ask(draft_question(brief, message), errand))
+
+    async def summarise(self, subject: str, messages: Sequence[str], *, errand: Errand = AT_HOME) -> Summarised:
+        """What a colleague should know of the conversation, oldest message first; all texts redacted."""
+        if self._outside is None:
+            return Summarised(None, ())
+        return Summarised(*await self._outside.ask(summary_question(subject, tuple(messages)), errand))
+
+    def _local_use(self, role: ModelRole, started: float) -> ModelUse:
         latency_ms = round((self._clock() - started) * 1000)
-        return ModelUse(role, Provider.LOCAL.value, LOCAL_MODEL, "done", latency_ms)
+        return ModelUse(role.value, Provider.LOCAL.value, LOCAL_MODEL, "done", latency_ms)
+
+
+def _less(errand: Errand, uses: Sequence[ModelUse]) -> Errand:
+    """The errand without the calls that were made."""
+    return replace(errand, calls=errand.calls - sum(use.is_call for use in uses))

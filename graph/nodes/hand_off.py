@@ -6,6 +6,7 @@ next. Where the note cannot be written the run ends all the same, and says so.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from connectors.errors import ConnectorError, VendorUnavailable
@@ -14,6 +15,7 @@ from connectors.zendesk.update import NewComment, update_body
 from graph.dossier import Dossier
 from graph.drafting import Draft, draft_of, paragraphs
 from graph.errors import ToolForbidden, ToolSwitchedOff
+from graph.models.gateway import Summarised
 from graph.models.triage import Triage
 from graph.nodes.answer import TAG, read_ticket
 from graph.nodes.settle import effects_of
@@ -27,9 +29,10 @@ from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
 from graph.verdicts import Verdicts
+from graph.withholding import shows_models
 from policies.evaluate import decide
 from policies.facts import Facts
-from policies.vocabulary import ActionKind, Intent, Mode, Outcome, Reason, Tool, Verdict
+from policies.vocabulary import ActionKind, Intent, Mode, ModelRole, Outcome, Reason, Tool, Verdict
 
 HANDED_OFF_TAG = "countersign_handoff"
 
@@ -55,7 +58,8 @@ async def hand_off(context: StepContext) -> Step:
     if ticket.is_closed:
         return Step("close", ended, body={"reason": reason.value, "no_note": "closed"})
     subject_id = f"zendesk/user/{ticket.requester_id}"
-    text = note_text(findings)
+    summed_up = await _summary(context, findings)
+    text = note_text(replace(findings, summary=summed_up.summary))
     outgoing = Outgoing(
         step="hand_off",
         tool=Tool.ZENDESK_UPDATE,
@@ -69,7 +73,23 @@ async def hand_off(context: StepContext) -> Step:
             group_id=context.tenant.review_group_id,
         ),
     )
-    return await put_out(context, outgoing, update=ended, body={"reason": reason.value})
+    step = await put_out(context, outgoing, update=ended, body={"reason": reason.value})
+    return replace(step, models=(*step.models, *summed_up.uses))
+
+
+async def _summary(context: StepContext, findings: Findings) -> Summarised:
+    """The conversation in a few sentences, where a model may be asked; the note says the rest without one."""
+    snapshot, privacy = findings.snapshot, context.policy.privacy
+    if snapshot is None:
+        return Summarised(None, ())
+    errand = await context.errand(subject_id=snapshot.subject_id)
+    if not context.runtime.gateway.asks(ModelRole.SUMMARISE, errand):
+        return Summarised(None, ())
+    subject = snapshot.subject if shows_models(privacy, "ticket.subject") else ""
+    history = snapshot.history if shows_models(privacy, "ticket.history") else ()
+    summed_up = await context.runtime.gateway.summarise(subject, (*history, snapshot.newest), errand=errand)
+    context.spending.note(summed_up.uses)
+    return summed_up
 
 
 def _is_shadow(context: StepContext, findings: Findings) -> bool:

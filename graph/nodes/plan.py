@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graph.dossier import Dossier
 from graph.models.triage import PersonReason, Sensitive, Triage
 from graph.models.use import ModelUse
-from graph.planning import Item, Plan
+from graph.planning import Item, settled
 from graph.planning import plan as plan_for
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, end, hand_off
 from graph.withholding import shows_models
 from policies.document import Privacy
-from policies.proposal import Candidate
-from policies.vocabulary import Intent, Outcome, Reason
+from policies.proposal import Candidate, Choice, Proposal
+from policies.vocabulary import Intent, ModelRole, Outcome, Reason
 
 DEFAULT_LANGUAGES = frozenset({"en"})
 LOW_CONFIDENCE_PERCENT = 40
@@ -31,13 +29,15 @@ async def plan(context: StepContext) -> Step:
     dossier = await context.load("dossier", Dossier)
     text = f"{snapshot.subject}\n{snapshot.newest}"
     drawn = plan_for(triage, dossier, text, now=context.now)
-    items: list[Item] = []
+    choices: list[Choice] = []
     uses: list[ModelUse] = []
     for item in drawn.items:
-        chosen, used = await _settle_choice(context, item, dossier, snapshot)
-        items.append(chosen)
+        choice, used = await _choice(context, item, dossier, snapshot)
+        choices.append(choice)
         uses.extend(used)
-    body = {
+    made = settled(drawn, Proposal(tuple(choices)))
+    body: dict[str, object] = {
+        "proposal": [{"candidate": choice.candidate, "needs_human": choice.needs_human} for choice in choices],
         "requests": [
             {
                 "intent": item.intent.value,
@@ -45,10 +45,10 @@ async def plan(context: StepContext) -> Step:
                 "missing": sorted(missing.value for missing in item.missing),
                 "needs_person": item.needs_person.value if item.needs_person else None,
             }
-            for item in items
+            for item in made.items
         ],
     }
-    return Step("decide", artifacts={"plan": Plan(tuple(items))}, body=body, models=tuple(uses))
+    return Step("decide", artifacts={"plan": made}, body=body, models=tuple(uses))
 
 
 def _for_a_person(  # noqa: PLR0911 - one return for each reason
@@ -72,26 +72,26 @@ def _for_a_person(  # noqa: PLR0911 - one return for each reason
     return None
 
 
-async def _settle_choice(
+async def _choice(
     context: StepContext,
     item: Item,
     dossier: Dossier,
     snapshot: Snapshot,
-) -> tuple[Item, tuple[ModelUse, ...]]:
+) -> tuple[Choice, tuple[ModelUse, ...]]:
+    """What a model says about a request that is open; nothing where none is asked."""
     if not item.is_ambiguous:
-        return item, ()
-    if not await context.may_ask_claude(calls=1):
-        return item, ()
+        return Choice(item.intent), ()
+    errand = await context.errand(subject_id=snapshot.subject_id)
+    if not context.runtime.gateway.asks(ModelRole.PLAN, errand):
+        return Choice(item.intent), ()
     context.spending.admit_model_call()
     privacy = context.policy.privacy
     described = tuple(_described(candidate, dossier, privacy) for candidate in item.candidates)
     subject = snapshot.subject if shows_models(privacy, "ticket.subject") else ""
     text = f"{subject}\n{snapshot.newest}"
-    chosen = await context.runtime.gateway.choose(item.intent, text, described)
+    chosen = await context.runtime.gateway.choose(item.intent, text, described, errand=errand)
     context.spending.note(chosen.uses)
-    if chosen.index is None:
-        return item, chosen.uses
-    return replace(item, candidates=(item.candidates[chosen.index],), missing=frozenset()), chosen.uses
+    return chosen.choice, chosen.uses
 
 
 def _described(candidate: Candidate, dossier: Dossier, privacy: Privacy) -> str:

@@ -28,8 +28,8 @@ async def triage(context: StepContext) -> Step:
         subject if shows_models(privacy, "ticket.subject") else "",
         snapshot.newest,
         snapshot.history if shows_models(privacy, "ticket.history") else (),
-        # Where Claude does not answer, the embedded model is called, too.
-        asks_claude=await context.may_ask_claude(calls=2),
+        # Where no model outside answers, the embedded one is called, too.
+        errand=await context.errand(keeping=1, subject_id=snapshot.subject_id),
     )
     context.spending.note(understood.uses)
     found = understood.triage

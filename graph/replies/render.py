@@ -54,6 +54,17 @@ def render(template: Template, language: str, slots: Slots) -> str:
     return _fill(_texts(language)[template.value], **values, **{BANK_TIME: bank_time(language)})
 
 
+def open_text(template: Template, language: str, slots: Slots) -> str:
+    """One paragraph with its slots left open as `{name}`; what hangs on an empty slot is left out.
+
+    Raises:
+        ReplyError: as `render`.
+    """
+    _check(template, slots)
+    values = {name: f"{{{name}}}" if value else "" for name, value in slots.items()}
+    return _fill(_texts(language)[template.value], **values, **{BANK_TIME: f"{{{BANK_TIME}}}"})
+
+
 def bank_time(language: str) -> str:
     """How long banks take to show a refund, in words."""
     return _texts(spoken(language))[BANK_TIME]
@@ -95,12 +106,16 @@ def reply(said: Sequence[Said], frame: Frame, language: str) -> str:
     """
     if not said:
         raise ReplyError("a reply without a paragraph: give at least one template")
-    language = spoken(language)
-    texts = _texts(language)
+    return framed("\n\n".join(_paragraphs(said, spoken(language))), frame, language)
+
+
+def framed(body: str, frame: Frame, language: str) -> str:
+    """A body with what stands around it."""
+    texts = _texts(spoken(language))
     pieces = [_fill(texts["greeting"], name=_line(frame.name))]
     if frame.opening is not None:
         pieces.append(texts[frame.opening.value])
-    pieces += _paragraphs(said, language)
+    pieces.append(body)
     if frame.closing is not None:
         pieces.append(texts[frame.closing.value])
     if frame.cites:

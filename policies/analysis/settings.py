@@ -10,7 +10,7 @@ from policies.analysis.breakers import changed_breakers
 from policies.analysis.effect import Direction, contained, direction, ordered
 from policies.document import Policy
 from policies.tools import TOOL_OF_ACTION
-from policies.vocabulary import Tool, Verdict
+from policies.vocabulary import ModelRole, Tool, Verdict
 
 _EVERY_TICKET = 100
 """The share with which a version begins where its file states none."""
@@ -138,7 +138,23 @@ def _rest(before: Policy, after: Policy) -> Iterator[SettingChange]:
         ),
     )
     channels = (", ".join(before.channels) or "any", ", ".join(after.channels) or "any")
+    yield from _models(before, after)
     yield SettingChange("channels", *channels, _channels(before.channels, after.channels))
+
+
+def _models(before: Policy, after: Policy) -> Iterator[SettingChange]:
+    """Nobody can say that another model, or another prompt, only tightens."""
+    for role in ModelRole:
+        old, new = (_wish(policy, role) for policy in (before, after))
+        yield SettingChange(f"models.{role}", old, new, _either_way(old, new))
+
+
+def _wish(policy: Policy, role: ModelRole) -> str:
+    wish = next((one for one in policy.models if one.role is role), None)
+    if wish is None:
+        return "the installation's"
+    order = ", then ".join(wish.models) or "the installation's"
+    return f"{order} by prompt {wish.prompt or role.value}"
 
 
 def _channels(before: tuple[str, ...], after: tuple[str, ...]) -> Direction:

@@ -1,4 +1,4 @@
-"""The remaining blocks of a policy file: tools, limits, budgets, questions, domains, privacy, logging, verification."""
+"""The other blocks of a policy file: tools, limits, budgets, questions, domains, privacy, models and the like."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from decimal import Decimal
 
 from policies.decision import LimitScope, RunBudget
-from policies.document import Domains, LimitRule, Logging, Privacy, Questions, Verification
+from policies.document import Domains, LimitRule, Logging, Privacy, Questions, RoleModels, Verification
 from policies.fields import Kept, is_field, names_kept_from
 from policies.language.reader import Reader, value_of
 from policies.language.tree import Entry, Node, Place, Scalar, Table
 from policies.money import CURRENCIES, Money
 from policies.tools import ALIASES, FAMILIES, ToolEntry, ToolRules
-from policies.vocabulary import Tool
+from policies.vocabulary import ModelRole, Tool
 
 BUDGET_KEYS = ("tool_calls", "model_calls", "tokens", "spend_usd", "time")
 BUDGET_ALIASES = {
@@ -28,6 +28,8 @@ LIMIT_KEYS = ("id", "window", "amount", "count", "applies_to")
 
 _GUARD = re.compile(r"(?P<name>[a-z_.]+?)_over_(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?:_(?P<currency>[a-z]{3}))?")
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
+_MODEL = re.compile(r"local|claude-[a-z0-9-]{1,60}")
+_PROMPT = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _TOOL_NAMES = (*(tool.value for tool in Tool), *ALIASES, *(f"{family}*" for family in FAMILIES))
 
 
@@ -211,6 +213,31 @@ class SettingsReader:
                     hint=f"write one of {', '.join(names)}",
                 )
         return tuple(sorted(found))
+
+    def models(self, node: Node | None) -> tuple[RoleModels, ...]:
+        """`models: {draft: {order: [claude-sonnet-5-5, local], prompt: draft}}`, by role."""
+        reader = self._reader
+        entries = reader.table(node, "models", tuple(ModelRole))
+        found: list[RoleModels] = []
+        for role, entry in sorted(entries.items()):
+            wishes = reader.table(entry.value, role, ("order", "prompt"))
+            prompt = reader.word(value_of(wishes, "prompt"), "prompt")
+            if prompt is not None and not _PROMPT.fullmatch(prompt):
+                hint = "small letters, digits and -"
+                reader.wrong(wishes["prompt"].value.place, f"{prompt!r} names no prompt", value=prompt, hint=hint)
+            order = self._order(value_of(wishes, "order"))
+            if order or prompt is not None:
+                found.append(RoleModels(ModelRole(role), order, prompt))
+        return tuple(found)
+
+    def _order(self, node: Node | None) -> tuple[str, ...]:
+        names = self._reader.words(node, "order")
+        for name in names:
+            if node is not None and not _MODEL.fullmatch(name):
+                self._reader.wrong(
+                    node.place, f"{name!r} is no model", value=name, hint="write a Claude model's id, or local"
+                )
+        return names
 
     def logging(self, node: Node | None) -> Logging:
         """`logging:`. Redaction may be stated as on; it cannot be switched off."""

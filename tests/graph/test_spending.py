@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -31,12 +32,12 @@ def test_as_many_tool_calls_as_the_budget_says_are_made() -> None:
 
 def test_as_many_model_calls_as_the_budget_says_are_made() -> None:
     spending = Spending(RunBudget(model_calls=2))
-    assert spending.model_calls_left(2)
+    assert spending.model_calls_left() == 2
     spending.admit_model_call()
+    spending.note([a_use(), replace(a_use(), is_kept=True)])
+    assert spending.model_calls_left() == 1
     spending.note([a_use()])
-    assert spending.model_calls_left(1)
-    assert not spending.model_calls_left(2)
-    spending.note([a_use()])
+    assert spending.model_calls_left() == 0
     with pytest.raises(BudgetExhausted, match="2 of 2 model calls"):
         spending.admit_model_call()
 
@@ -55,6 +56,7 @@ def test_tokens_money_and_time_stop_every_kind_of_call(budget: RunBudget, used: 
         spending.admit_tool_call()
     with pytest.raises(BudgetExhausted, match=what):
         spending.admit_model_call()
+    assert spending.model_calls_left() == 0
     (name, count), *_ = used.items()
     spending = Spending(budget, Counter({**used, name: count - 1}))
     spending.admit_tool_call()
