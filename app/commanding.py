@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from app.db import Database
     from app.settings import Settings
     from app.storage import Storage
-    from graph.models.claude import ClaudeModel
     from graph.models.embedding import Embedder
     from graph.models.outside import Outside
 
@@ -85,16 +84,6 @@ class Commanding:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector for each text. The first call loads the model, which takes some seconds."""
         return self._embedder.embed(texts)
-
-    def claude(self) -> ClaudeModel:
-        """Claude as the settings name it.
-
-        Raises:
-            SettingsError: no key is configured.
-        """
-        from app.runtime import claude_of
-
-        return claude_of(self.settings.models)
 
     def outside(self) -> Outside:
         """The models outside of this process as the settings name them, without a file of answers.

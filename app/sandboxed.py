@@ -18,6 +18,7 @@ from app.ambient import sandbox_clock
 from app.errors import UsageError
 from app.settings import SANDBOX_FILE, Settings
 from app.tenants import TenantSettings
+from connectors.sandbox.claude.clerk import clerk
 from connectors.sandbox.composition import SandboxConfig, serve_sandbox
 from connectors.sandbox.control import SandboxControl
 from connectors.sandbox.faults import Fault, Faults
@@ -40,6 +41,8 @@ STRIPE_PERMISSIONS: Final = frozenset(
 """What the sandbox's restricted key may do: no more than the agent needs."""
 BOT_EMAIL: Final = "countersign@larkspur-goods.example"
 LOOPBACK: Final = "127.0.0.1"
+CLAUDE_KEY: Final = "sandbox"
+"""The API key that Claude's double accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ def config_of(settings: Settings, *, seed: int) -> SandboxConfig:
         zendesk_oauth_clients={zendesk.client_id: (zendesk.client_secret.get_secret_value(), BOT_EMAIL)},
         zendesk_webhook_secret=zendesk.webhook_secrets[0].get_secret_value(),
         orders_token=orders.token.get_secret_value(),
-        claude_keys=frozenset({"sandbox"}),
+        claude_keys=frozenset({CLAUDE_KEY}),
+        claude_responder=clerk,
         stripe_webhook_url=f"{web}/stripe/{TENANT}",
         zendesk_webhook_url=f"{web}/zendesk/{TENANT}",
         seed=seed,

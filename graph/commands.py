@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, Protocol
 
 import typer
 
 if TYPE_CHECKING:  # both cost seconds to import, which a command pays only when it needs them
-    from graph.models.claude import ClaudeModel
     from graph.models.outside import Outside
     from graph.models.question import Question
     from graph.models.triage import Triage
@@ -33,9 +32,6 @@ class LineError(ValueError):
 class CommandRuntime(Protocol):
     """What these commands need of the application."""
 
-    def claude(self) -> ClaudeModel:
-        """Claude as the settings name it; raises where no key is configured."""
-
     def outside(self) -> Outside:
         """The models outside of this process as the settings name them; raises where no key is configured."""
 
@@ -49,12 +45,20 @@ def triage(
         bool,
         typer.Option("--score", help='compare with each line\'s "intents" or "accepted"; print accuracy per intent'),
     ] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="ask Claude in one batch: half the price, within a day; for evaluation")
+    ] = False,
 ) -> None:
     """Say what tickets ask for: lines of {"id", "subject", "body"} in, intents, claims and confidence out."""
     from graph.models.scoring import Score
     from graph.models.wire import triage_as_json
 
-    understand = _understanding(ctx.obj, provider, currency)
+    lines: Iterable[tuple[int, bytes]] = _lines(file)
+    if batch:
+        lines = list(lines)
+        understand = _in_batch(ctx.obj, provider, lines)
+    else:
+        understand = _understanding(ctx.obj, provider, currency)
     tallies = Score()
 
     def answer(ticket: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +68,7 @@ def triage(
         return {"id": ticket.get("id"), **triage_as_json(understood)}
 
     try:
-        _each_line(file, answer, is_silent=score)
+        _each(lines, answer, is_silent=score)
     finally:
         if tallies.by_label:
             print("\n".join(tallies.lines()))
@@ -94,6 +98,38 @@ def _understanding(runtime: CommandRuntime, provider: str, currency: str) -> Cal
     from graph.models.errand import Errand
 
     return ask
+
+
+def _in_batch(
+    runtime: CommandRuntime, provider: str, lines: Iterable[tuple[int, bytes]]
+) -> Callable[[str, str], Triage]:
+    """What Claude answers for every good line, asked in one batch before the first is told."""
+    from connectors.errors import ConnectorError
+    from graph.models.use import ModelUnusable
+
+    if provider != "claude":
+        _stop("only Claude is asked in batches: add `--provider claude`, or leave `--batch` out")
+    questions: dict[str, Question[Triage]] = {}
+    names: dict[tuple[str, str], str] = {}
+    for number, raw in lines:
+        with suppress(LineError):  # it is named when its turn comes
+            ticket = _object(raw)
+            key = (_text(ticket, "subject"), _text(ticket, "body"))
+            if key not in names:
+                names[key] = f"line-{number}"
+                questions[names[key]] = _question(*key)
+    try:
+        answers = asyncio.run(runtime.outside().ask_in_batch(questions)) if questions else {}
+    except (ConnectorError, ValueError, LookupError) as error:
+        _stop(f"the batch gave no answers: {error}")
+
+    def told(subject: str, body: str) -> Triage:
+        found = answers.get(names.get((subject, body), ""))
+        if found is None or isinstance(found, ModelUnusable):
+            raise LineError(f"no model gave an answer: {found or 'it could not be asked'}")
+        return found
+
+    return told
 
 
 def _question(subject: str, body: str) -> Question[Triage]:
@@ -147,14 +183,18 @@ def _whole_text(line: dict[str, Any]) -> str:
     return f"{subject}\n\n{body}" if subject else body
 
 
-def _each_line(
-    file: Path,
+def _each_line(file: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    _each(_lines(file), answer)
+
+
+def _each(
+    lines: Iterable[tuple[int, bytes]],
     answer: Callable[[dict[str, Any]], dict[str, Any]],
     *,
     is_silent: bool = False,
 ) -> None:
     is_clean = True
-    for number, raw in _lines(file):
+    for number, raw in lines:
         try:
             written = json.dumps(answer(_object(raw)), ensure_ascii=False)
         except LineError as error:

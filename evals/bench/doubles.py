@@ -9,7 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from app.sandboxed import CLAUDE_KEY
 from app.settings import Settings
+from connectors.sandbox.claude.clerk import clerk
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.composition import SandboxConfig, serve_sandbox
 from connectors.sandbox.faults import Faults
@@ -36,7 +38,8 @@ def main(config_path: str, port: str) -> None:
         },
         zendesk_webhook_secret=zendesk.webhook_secrets[0].get_secret_value(),
         orders_token=orders.token.get_secret_value(),
-        claude_keys=frozenset(),
+        claude_keys=frozenset({CLAUDE_KEY}),
+        claude_responder=clerk,
     )
     # No file, no offset: the machine's clock, which the product reads in this folder, too.
     clock = SandboxClock(settings.data_dir / "no-clock.json")

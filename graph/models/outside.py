@@ -116,6 +116,36 @@ class Outside:
                 return answered.value, tuple(trial.uses)
         return None, tuple(trial.uses)
 
+    async def ask_in_batch(
+        self, questions: Mapping[str, Question[Value]], *, look_every_s: float = 5.0
+    ) -> dict[str, Value | ModelUnusable]:
+        """Answers to many questions of one role by the first model of its order, at half the price and within a day.
+
+        For evaluation and replay, where nobody waits; nothing is kept on file, and nothing is asked twice.
+
+        Args:
+            questions: by an id of letters, digits, `_` and `-`.
+            look_every_s: seconds between looks at whether the batch is over.
+
+        Raises:
+            ConnectorError: the batch was not taken, or its answers cannot be fetched.
+            UnknownPrompt: the role's prompt cannot be read.
+            ValueError: there is no question, or the role has no model outside.
+        """
+        roles = {question.role for question in questions.values()}
+        if len(roles) != 1:
+            raise ValueError(f"a batch of {len(roles)} roles: give questions of one role")
+        (role,) = roles
+        order = self.order(role, Errand())
+        if not order:
+            raise ValueError(f"role {role.value!r} has no model outside: set COUNTERSIGN_MODELS__{role.value.upper()}")
+        model, prompt = order[0], self._prompts.named(role.value)
+        batch_id = await asyncio.to_thread(self._claude.start_batch, questions, model, prompt)
+        while not await asyncio.to_thread(self._claude.is_batch_over, batch_id):
+            await self._sleep(look_every_s)
+        answers = await asyncio.to_thread(lambda: dict(self._claude.batch_answers(batch_id, questions, model, prompt)))
+        return {name: one if isinstance(one, ModelUnusable) else one.value for name, one in answers.items()}
+
     async def _ask_model(
         self, question: Question[Value], model: str, prompt: Prompt, trial: _Trial
     ) -> Answered[Value] | None:

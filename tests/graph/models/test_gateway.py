@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 
 from connectors.claude.client import ClaudeAdapter
+from connectors.claude.wire import TokenUsage
 from connectors.sandbox.claude.answers import Answer, Asked
 from connectors.sandbox.claude.double import ClaudeDouble
 from connectors.sandbox.faults import Fault, FaultKind, Faults
@@ -23,12 +24,16 @@ from graph.models.errand import AT_HOME, Errand
 from graph.models.gateway import Gateway
 from graph.models.local.model import LocalModel
 from graph.models.outside import Limits, Outside
-from graph.models.triage import PersonReason, Sensitive
+from graph.models.prices import cost_usd_micros
+from graph.models.roles.triage import triage_question
+from graph.models.triage import PersonReason, Sensitive, Triage
+from graph.models.use import ModelUnusable
 from policies.document import RoleModels
 from policies.proposal import Choice
 from policies.vocabulary import Intent, ModelRole
 
 KEY = "sk-ant-sandbox"
+BEGUN = datetime(2026, 11, 21, tzinfo=UTC)
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
 SUBJECT, BODY = "Charged twice", "I was charged twice for order 1042."
 TRIAGE: dict[str, Any] = {
@@ -72,6 +77,7 @@ class Time:
 @dataclass
 class Desk:
     gateway: Gateway
+    outside: Outside
     double: ClaudeDouble
     faults: Faults
     time: Time
@@ -84,7 +90,7 @@ class Desk:
 def opened(model: LocalModel, **orders: tuple[str, ...]) -> Iterator[Desk]:
     faults, time = Faults(), Time()
     double = ClaudeDouble(
-        now=lambda: datetime(2026, 11, 21, tzinfo=UTC), faults=faults, keys=frozenset({KEY}), responder=says
+        now=lambda: BEGUN + timedelta(seconds=time.seconds), faults=faults, keys=frozenset({KEY}), responder=says
     )
     with (
         serve(Starlette(routes=double.routes())) as server,
@@ -93,7 +99,7 @@ def opened(model: LocalModel, **orders: tuple[str, ...]) -> Iterator[Desk]:
         named = {ModelRole(role): models for role, models in orders.items()}
         limits = Limits(pause_s=5.0, whole_s=60.0)
         outside = Outside(ClaudeModel(adapter), named, limits=limits, clock=time.clock, sleep=time.sleep)
-        yield Desk(Gateway(model, outside), double, faults, time)
+        yield Desk(Gateway(model, outside), outside, double, faults, time)
 
 
 @pytest.fixture
@@ -226,3 +232,19 @@ async def test_a_second_opinion_only_adds(model: LocalModel) -> None:
     assert understood.triage.sensitive_topic is Sensitive.LEGAL
     assert PersonReason.LEGAL in understood.triage.person_reasons
     assert [(use.role, use.provider) for use in understood.uses] == [("triage", "local"), ("safety", "claude")]
+
+
+async def test_many_questions_are_answered_in_one_batch(desk: Desk) -> None:
+    questions = {f"t-{n}": triage_question(SUBJECT, f"{BODY} {n}", ()) for n in range(3)}
+    desk.double.script([Answer(refused="cyber")])
+    answers = await desk.outside.ask_in_batch(questions)
+    assert sorted(answers) == ["t-0", "t-1", "t-2"]
+    refused = [one for one in answers.values() if isinstance(one, ModelUnusable)]
+    assert [one.use.outcome for one in refused] == ["refusal"]
+    assert [one.primary for one in answers.values() if isinstance(one, Triage)] == [Intent.REFUND_REQUEST] * 2
+    assert desk.time.pauses == [5.0]
+
+
+async def test_a_batch_costs_half(desk: Desk) -> None:
+    usage = TokenUsage(1_000, 0, 0, 200)
+    assert cost_usd_micros(SONNET, usage, is_batch=True) * 2 == cost_usd_micros(SONNET, usage) == 4_000

@@ -1,0 +1,74 @@
+"""Rows `model_calls` and `model_tokens`: what a resolved one-intent ticket asks of Claude, and its cost by list prices.
+
+The runs are those of row `run`, but understood and worded by Claude's double, over the real SDK; its clerk answers in
+the forms that are asked for. The double counts a token for four characters; the vendor's tokenizer may count a third
+more, which `input_tokens_a_third_more` shows. Each ticket is another customer's, so no answer is on file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.runtime import open_advancer
+from app.sandboxed import CLAUDE_KEY
+from app.settings import ModelSettings, Provider
+from connectors.sandbox.control import SandboxControl
+from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.rows import Row, Sample
+from evals.bench.run import prepared
+
+MOST_CALLS: Final = 2
+MOST_INPUT_TOKENS: Final = 6_000
+_USED: Final = text(
+    """
+    SELECT run.model_calls, run.input_tokens, run.output_tokens, run.cost_usd_micros,
+           (SELECT coalesce(sum((body ->> 'cached_tokens')::int), 0) FROM audit_event
+             WHERE audit_event.tenant_id = run.tenant_id AND audit_event.run_id = run.run_id
+               AND kind = 'model.called') AS cached_tokens
+      FROM run WHERE tenant_id = :tenant AND outcome = 'resolved' ORDER BY started_at
+    """,
+)
+
+
+def model_cost(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
+    """Calls, tokens and dollars of a resolved ticket with Claude."""
+    with opened_place() as place:
+        log = place.settings.data_dir / "doubles.log"
+        arguments = ("-m", "evals.bench.doubles", str(place.config_path), str(place.doubles_port))
+        with (
+            process(*arguments, config=None, log=log, answers=lambda: is_listening(place.doubles_port)),
+            SandboxControl(place.doubles_url) as control,
+        ):
+            return asyncio.run(_measure(place, control, 3 if is_quick else 20, say))
+
+
+async def _measure(place: Place, control: SandboxControl, tickets: int, say: Callable[[str], None]) -> list[Row]:
+    claude = ModelSettings(provider=Provider.CLAUDE, api_key=SecretStr(CLAUDE_KEY), base_url=place.doubles_url)
+    settings = place.settings.model_copy(update={"models": claude})
+    async with open_advancer(settings, place.storage) as (advancer, database):
+        bench = await prepared(advancer, database, control)
+        for number in range(tickets):
+            await bench.one()
+            say(f"model_cost ticket {number + 1} of {tickets}")
+        async with database.tenant(TENANT) as session:
+            used = (await session.execute(_USED, {"tenant": TENANT})).all()
+    inputs = Sample.of([float(row.input_tokens) for row in used])
+    dollars = Sample.of([row.cost_usd_micros / 1_000_000 for row in used])
+    parts = {
+        "resolved": float(len(used)),
+        "input_tokens_a_third_more": inputs.median * 4 / 3,
+        "cached_tokens": Sample.of([float(row.cached_tokens) for row in used]).median,
+        "output_tokens": Sample.of([float(row.output_tokens) for row in used]).median,
+        "list_price_usd": dollars.median,
+        "list_price_usd_first_ticket": used[0].cost_usd_micros / 1_000_000,
+    }
+    calls = Sample.of([float(row.model_calls) for row in used])
+    return [
+        Row("model_calls", calls, "calls/ticket", None, MOST_CALLS + 1, is_limit=True),
+        Row("model_tokens", inputs, "input tokens/ticket", None, MOST_INPUT_TOKENS, is_limit=True, parts=parts),
+    ]
