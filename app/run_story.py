@@ -6,30 +6,27 @@ the decision recorded, so nobody reads facts that did not decide; a part whose p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.review.shelf import shelf_of
 from app.web.reading import RunPage, read_run
 from graph.casefile import facts_for
 from graph.dossier import Dossier
 from graph.models.triage import Triage
 from graph.rulebook import load_policy
-from graph.runs.artifacts import load
-from graph.runs.models import Artifact, Run
+from graph.runs.models import Run
 from graph.snapshot import Snapshot
-from graph.vault import SubjectErased, Vault
+from graph.vault import Vault
 from graph.verdicts import Decided, Verdicts
 from policies.document import Policy
 from policies.facts import Facts
 from policies.report import RuleTrace, trace
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,48 +73,20 @@ async def read_story(session: AsyncSession, vault: Vault, tenant_id: str, run_id
     page = await read_run(session, vault, tenant_id, run_id)
     if page is None:
         return None
-    shelf = _Shelf(session, vault, page.run)
+    shelf = await shelf_of(session, vault, page.run)
     triage, verdicts = await shelf.newest("triage", Triage), await shelf.newest("verdicts", Verdicts)
     judged: tuple[Judged, ...] = ()
     if verdicts is not None:
         policy = await load_policy(session, tenant_id, page.run.policy_hash or "")
-        evidence = await _evidence(shelf, page, triage, verdicts.run)
-        judged = tuple(_judged(one, evidence, policy) for one in verdicts.decided)
+        dossier = await shelf.newest("dossier", Dossier)
+        decided = [one for one in page.events if one.kind == "node.completed" and one.body.get("node") == "decide"]
+        evidence = evidence_of(page.snapshot, triage, dossier, verdicts, [one.at for one in reversed(decided)])
+        judged = tuple(judge(one, evidence, policy) for one in verdicts.decided)
     return Story(page, triage, judged, shelf.is_erased)
 
 
-@dataclass(slots=True)
-class _Shelf:
-    """The newest sealed part of each kind of one run."""
-
-    session: AsyncSession
-    vault: Vault
-    run: Run
-    is_erased: bool = False
-
-    async def newest(self, kind: str, type_: type[Value]) -> Value | None:
-        query = (
-            select(col(Artifact.artifact_id))
-            .where(
-                col(Artifact.tenant_id) == self.run.tenant_id,
-                col(Artifact.run_id) == self.run.run_id,
-                col(Artifact.kind) == kind,
-            )
-            .order_by(col(Artifact.created_at).desc())
-            .limit(1)
-        )
-        artifact_id = (await self.session.execute(query)).scalar_one_or_none()
-        if artifact_id is None:
-            return None
-        try:
-            return await load(self.session, self.vault, self.run.tenant_id, artifact_id, type_)
-        except SubjectErased:
-            self.is_erased = True
-            return None
-
-
 @dataclass(frozen=True, slots=True)
-class _Evidence:
+class Evidence:
     """What a decision rested on, and the moments at which it may have been made."""
 
     snapshot: Snapshot
@@ -151,17 +120,21 @@ class _Evidence:
         )
 
 
-async def _evidence(shelf: _Shelf, page: RunPage, triage: Triage | None, run: Mapping[str, int]) -> _Evidence | None:
-    dossier = await shelf.newest("dossier", Dossier)
-    if page.snapshot is None or triage is None or dossier is None:
+def evidence_of(
+    snapshot: Snapshot | None,
+    triage: Triage | None,
+    dossier: Dossier | None,
+    verdicts: Verdicts,
+    decided_at: Iterable[datetime],
+) -> Evidence | None:
+    """What the decisions of a run rested on; None where not all of it can be read. `decided_at`: the newest first."""
+    if snapshot is None or triage is None or dossier is None:
         return None
-    decided_at = [
-        event.at for event in page.events if event.kind == "node.completed" and event.body.get("node") == "decide"
-    ]
-    return _Evidence(page.snapshot, triage, dossier, run, (*reversed(decided_at), dossier.read_at))
+    return Evidence(snapshot, triage, dossier, verdicts.run, (*decided_at, dossier.read_at))
 
 
-def _judged(one: Decided, evidence: _Evidence | None, policy: Policy) -> Judged:
+def judge(one: Decided, evidence: Evidence | None, policy: Policy) -> Judged:
+    """A decision with the facts it was made on and what its rules compared."""
     facts = evidence.facts(one) if evidence is not None else None
     if facts is None:
         return Judged(one, ())

@@ -13,6 +13,7 @@ import graph.decisions.models
 import graph.intake.models
 import graph.lifecycle.models
 import graph.models.kept
+import graph.preferences
 import graph.rulebook
 import graph.runs.models
 import graph.settlement.models
@@ -27,6 +28,7 @@ OWNERS = (
     graph.intake.models,
     graph.lifecycle.models,
     graph.models.kept,
+    graph.preferences,
     graph.rulebook,
     graph.runs.models,
     graph.settlement.models,

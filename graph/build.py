@@ -68,7 +68,7 @@ NODES: Final[dict[str, Node]] = {
     "decide": Node(decide.decide, 30, ("draft", "hand_off")),
     "draft": Node(draft.draft, 90, ("verify", "hand_off")),
     "verify": Node(verify.verify, 30, ("draft", "review", "act", "answer", "hand_off")),
-    "review": Node(review.review, 30, ("act", "intake", "hand_off", "close"), review.ask),
+    "review": Node(review.review, 30, ("act", "answer", "intake", "hand_off", "close"), review.ask),
     "act": Node(act.act, 60, ("settle", "answer", "intake", "hand_off")),
     "settle": Node(settle.settle, 30, ("answer", "intake", "hand_off", "close"), settle.ask),
     "answer": Node(answer.answer, 60, ("deliver", "intake", "hand_off", "close")),

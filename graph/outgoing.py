@@ -20,7 +20,7 @@ class Outgoing:
     """An update to be made: for which step of the run, with which tool, and its body once its id is known.
 
     `approval_id` is the answer that releases it; a note to colleagues needs none and must not depend on one.
-    `watched` is what it is part of, for breakers; None for what none may stop.
+    `watched` is what it is part of, for breakers; None for what none may stop. `before` is what a person may put back.
     """
 
     step: str
@@ -29,6 +29,7 @@ class Outgoing:
     body: Callable[[str], str]
     approval_id: str | None = None
     watched: Watched | None = None
+    before: Mapping[str, object] | None = None
 
 
 async def put_out(
@@ -57,6 +58,7 @@ async def put_out(
         policy_hash=context.state["policy_hash"],
         credential=context.tenant.credentials.get("zendesk"),
         watched=outgoing.watched,
+        before=outgoing.before,
     )
     means = Means(now=context.now, new_id=runtime.new_id, new_key=runtime.new_key, vault=runtime.vault)
     async with runtime.sessions(context.tenant_id) as session:

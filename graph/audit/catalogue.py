@@ -76,6 +76,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "run.woken": Kind("what the run waited for happened, or something else did", {"kind": T}, is_open=True),
     "run.held_up": Kind("a vendor or a fault held the run up; it is tried again", is_open=True),
     "run.ended": Kind("the run ended", {"outcome": T}, {"reason": T}, is_open=True),
+    "run.taken_over": Kind("a person said that they take the ticket over", {"was": T}),
     "run.reopened": Kind("a refund failed late, so the case is open again", {"effect_id": T}, is_open=True),
     "node.completed": Kind(
         "a step of the state machine ended; `outputs` commits to what it stored",
@@ -130,6 +131,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "approval.requested": _approval("people are asked, for exactly these actions and this evidence"),
     "approval.approved": _approval("a person said yes"),
     "approval.rejected": _approval("a person said no"),
+    "approval.asked": _approval("a person has the customer asked something first"),
     "approval.used": _approval("the effects were reserved under it; it counts no more"),
     "approval.expired": _approval("nobody answered, or acted on the answer, in time"),
     "approval.stale": _approval("ticket, charge or policy changed since it was asked"),
@@ -171,6 +173,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "account.sign_in_refused": Kind("somebody could not sign in", is_open=True),
     "log.exported": Kind("somebody took events out", {"what": T}, {"ticket_id": T, "run": T, "opened": B}),
     "log.key_rotated": Kind("the key that signs the log changed", {"before": T, "after": T}),
+    "preference.set": Kind(
+        "a person wrote down what a customer prefers", {"subject_id": T, "name": T, "expires_at": T}
+    ),
+    "preference.removed": Kind("a person took a preference away", {"subject_id": T, "name": T}),
     "person.erased": Kind(
         "a person's key, salts and sealed values are gone", {"subject_id": T, "had_key": B, "values": N}
     ),

@@ -29,7 +29,7 @@ class InboxEvent(TenantRow, table=True):
         Index("inbox_event_ticket", "tenant_id", "ticket_id", "received_at"),
     )
 
-    source: str = Field(primary_key=True)  # zendesk | stripe | sweeper
+    source: str = Field(primary_key=True)  # zendesk | stripe | sweeper | review
     event_id: str = Field(primary_key=True)
     kind: str
     ticket_id: str | None = None

@@ -44,6 +44,8 @@ _CHANGES = frozenset(
     )
 )
 SWEPT = "swept"
+TAKEN_OVER = "taken_over"
+"""A person said in the panel that the ticket is theirs from now on."""
 
 
 def recognise(  # noqa: PLR0911 - one return for each meaning
@@ -58,6 +60,8 @@ def recognise(  # noqa: PLR0911 - one return for each meaning
     """
     if event.kind == SWEPT:
         return Recognised(Meaning.CUSTOMER_MESSAGE)
+    if event.kind == TAKEN_OVER:
+        return Recognised(Meaning.STAFF_MESSAGE, "taken_over")
     # Before the loop guard: no update of ours deletes a ticket, but a rule of the shop may do so under our account.
     if event.kind in {kind.value for kind in _GONE}:
         return Recognised(Meaning.TICKET_GONE)

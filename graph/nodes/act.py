@@ -45,8 +45,8 @@ from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Decided, Verdicts
 from graph.withholding import readable_charge
-from policies.decision import Limit
-from policies.vocabulary import ActionKind, Intent, Reason, Tool, Verdict
+from policies.decision import Decision, Limit
+from policies.vocabulary import ActionKind, Intent, Mode, Reason, Tool, Verdict
 
 FRESH_FOR = timedelta(seconds=60)
 """How long what was read of a charge counts as its present state."""
@@ -233,10 +233,16 @@ def _request(
         decision_digest=decision.input_hash,
         credential=context.tenant.credentials.get("stripe"),
         limits=_limits(context, one, watched) if is_refund else (),
-        hold_s=decision.hold_s if alone else 0,
+        hold_s=decision.hold_s if alone else _hold_after_yes_s(context, decision) if is_refund else 0,
         ticket_stamp=snapshot.updated_stamp,
         watched=watched if alone else None,
     )
+
+
+def _hold_after_yes_s(context: StepContext, decision: Decision) -> int:
+    """How long approved money waits, in which a person can still stop it: the `hold` of the tier that asks people."""
+    tiers = context.policy.autonomy.tiers
+    return next((tier.hold_s for tier in tiers if tier.name == decision.tier and tier.mode is Mode.APPROVE), 0)
 
 
 def _limits(context: StepContext, one: Decided, watched: Watched) -> tuple[Limit, ...]:

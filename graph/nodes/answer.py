@@ -22,6 +22,7 @@ from graph.settlement.approvals import edited_reply
 from graph.settlement.models import Effect, EffectKind
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
+from graph.undoing import values_of
 from graph.verdicts import Verdicts
 from graph.verifying import verify
 from policies.vocabulary import Reason, Tool
@@ -42,8 +43,11 @@ async def answer(context: StepContext) -> Step:
     if elsewhere is not None:
         return elsewhere
     effects = await effects_of(context, context.state.get("unannounced", []))
-    draft = await compose(context, effected={one.charge_id: one.vendor_status for one in effects if one.charge_id})
     edited = await _edited(context)
+    if context.state.get("asks", False) and edited is not None:
+        draft = Draft((), (await context.load("draft", Draft)).language, edited)
+    else:
+        draft = await compose(context, effected={one.charge_id: one.vendor_status for one in effects if one.charge_id})
     findings = verify(draft, await evidence(context), edited=edited)
     if findings:
         return hand_off(Reason.VERIFICATION_FAILED, note="; ".join(dict.fromkeys(one.reason for one in findings)))
@@ -64,8 +68,10 @@ async def _put_out(
         step="answer",
         tool=Tool.ZENDESK_REPLY,
         subject_id=snapshot.subject_id,
-        approval_id=context.state.get("approval_id"),
-        watched=await _watched(context, snapshot, effects),
+        # What a person asks the customer is theirs: it is neither under the approval of the actions nor a breaker's.
+        approval_id=None if asks else context.state.get("approval_id"),
+        watched=None if asks and edited is not None else await _watched(context, snapshot, effects),
+        before=values_of(ticket),
         body=lambda effect_id: update_body(
             ticket,
             marker=effect_id,

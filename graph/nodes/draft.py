@@ -13,6 +13,7 @@ from graph.models.gateway import Drafted
 from graph.models.triage import Triage
 from graph.models.use import Provider
 from graph.planning import Plan
+from graph.preferences import Preference, preferences_of
 from graph.replies.render import spoken
 from graph.sections import Sections
 from graph.snapshot import Snapshot
@@ -68,7 +69,7 @@ async def _words(context: StepContext, said: tuple[Paragraph, ...]) -> Drafted:
     errand = await context.errand(subject_id=snapshot.subject_id)
     if context.state.get("plain", False) or not context.runtime.gateway.asks(ModelRole.DRAFT, errand):
         return Drafted(None, ())
-    brief = brief_of(said, await context.load("sections", Sections), language=triage.language)
+    brief = brief_of(said, await context.load("sections", Sections), language=await _language(context, snapshot, triage))
     drafted = await context.runtime.gateway.draft(brief, snapshot.newest, errand=errand)
     context.spending.note(drafted.uses)
     return drafted
@@ -81,7 +82,7 @@ async def _put(context: StepContext, said: tuple[Paragraph, ...], words: Written
     """
     snapshot = await context.load("snapshot", Snapshot)
     triage = await context.load("triage", Triage)
-    language, shop = spoken(triage.language), context.tenant.shop_name
+    language, shop = await _language(context, snapshot, triage), context.tenant.shop_name
     if context.state.get("plain", False):
         return draft_of(plainer(said), language=language, name="", shop=shop)
     if words is not None:
@@ -91,3 +92,15 @@ async def _put(context: StepContext, said: tuple[Paragraph, ...], words: Written
             return made
     is_upset = Intent.COMPLAINT in {one.intent for one in triage.intents}
     return draft_of(said, language=language, name=snapshot.requester_name, shop=shop, is_upset=is_upset)
+
+
+async def _language(context: StepContext, snapshot: Snapshot, triage: Triage) -> str:
+    """That of the draft which was checked and released; before there is one, the customer's own or preferred one."""
+    if context.node != "draft":
+        return (await context.load("draft", Draft)).language
+    async with context.runtime.sessions(context.tenant_id) as session:
+        known = await preferences_of(
+            session, context.runtime.vault, context.tenant_id, snapshot.subject_id, now=context.now
+        )
+    wanted = (one.value for one in known if one.name is Preference.REPLY_LANGUAGE)
+    return next(wanted, spoken(triage.language))

@@ -28,6 +28,7 @@ from graph.settlement.models import Effect, EffectState
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
+from graph.undoing import values_of
 from graph.verdicts import Verdicts
 from graph.withholding import shows_models
 from policies.evaluate import decide
@@ -64,6 +65,7 @@ async def hand_off(context: StepContext) -> Step:
         step="hand_off",
         tool=Tool.ZENDESK_UPDATE,
         subject_id=subject_id,
+        before=values_of(ticket),
         body=lambda effect_id: update_body(
             ticket,
             marker=effect_id,

@@ -27,6 +27,8 @@ async def review(context: StepContext) -> Step:
     person = str(context.signal.get("actor", ""))
     if happened == "approved":
         return Step("act", body={"approved_by": person})
+    if happened == "asked":
+        return Step("answer", RunState(asks=True, reason=None), body={"asked_by": person})
     return elsewhere(context.signal) or hand_off(Reason.HUMAN_TOOK_OVER, note=f"rejected by {person}")
 
 
@@ -36,7 +38,9 @@ def elsewhere(signal: Mapping[str, Any]) -> Step | None:
         case "new_message" | "stale":
             return Step("intake", body={"woken_by": str(signal["kind"])})
         case "human_took_over":
-            return hand_off(Reason.HUMAN_TOOK_OVER, note="an agent answered the ticket")
+            person = signal.get("actor")
+            took_over = f"{person} took the ticket over" if person else "an agent answered the ticket"
+            return hand_off(Reason.HUMAN_TOOK_OVER, note=took_over)
         case "expired":
             return hand_off(Reason.APPROVAL_EXPIRED)
         case "ticket_gone":

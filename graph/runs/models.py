@@ -37,6 +37,7 @@ class Run(TenantRow, table=True):
         Index("run_due", "wait_until", postgresql_where=text("state = 'waiting'")),
         Index("run_newest", "tenant_id", "started_at"),
         Index("run_actions", "actions", postgresql_using="gin", postgresql_ops={"actions": "jsonb_path_ops"}),
+        Index("run_subject", "tenant_id", "subject_id", "started_at"),
     )
 
     run_id: str = Field(primary_key=True)

@@ -23,6 +23,7 @@ _ANSWERS = {
     ApprovalState.APPROVED: "approved",
     ApprovalState.USED: "approved",
     ApprovalState.REJECTED: "rejected",
+    ApprovalState.ASKED: "asked",
     ApprovalState.EXPIRED: "expired",
     ApprovalState.STALE: "stale",
 }
@@ -52,7 +53,8 @@ def _overtaken(incoming: Incoming) -> Signal | None:
     if incoming.gone:
         return {"kind": "ticket_gone"}
     if incoming.staff:
-        return {"kind": "human_took_over"}
+        person = next((event.details["account"] for event in incoming.staff if event.details.get("account")), None)
+        return {"kind": "human_took_over"} | ({"actor": person} if person is not None else {})
     return {"kind": "new_message"} if incoming.messages else None
 
 

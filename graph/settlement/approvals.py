@@ -127,11 +127,12 @@ async def decide(  # noqa: PLR0913 - an answer has that many fields, all named
 
     `reason_code` says why, as a code; words go into `reply`, which is sealed for `subject_id`. An edited reply is
     something an earlier approver has not seen, so it sets the count back to this person. `barred` are people who may
-    not answer: the requester's own account, the author of the loosening that allowed the action.
+    not answer: the requester's own account, the author of the loosening that allowed the action. Who has the customer
+    asked something instead gives the question as the edited reply.
 
     Raises:
         MissingRow: no such approval in this tenant.
-        WrongRequest: words without a subject.
+        WrongRequest: words without a subject, or a question to the customer without words.
         SubjectErased: words for a person who was erased.
     """
     approval = await _locked(session, tenant_id, approval_id)
@@ -144,13 +145,16 @@ async def decide(  # noqa: PLR0913 - an answer has that many fields, all named
     if refusal is not None:
         return refusal
     edited = reply is not None and reply.edited_reply is not None
+    if answer is Answer.ASK and not edited:
+        raise WrongRequest(f"approval {approval_id!r}: there is nothing to ask the customer; write the question")
     await _seal_words(session, approval, reply or Reply(), subject_id, vault=vault, now=now)
     approval.decided_by, approval.decided_at, approval.reason_code = reviewer.actor, now, reason_code
     body: dict[str, object] = {"reason_code": reason_code, "edited": edited}
-    if answer is Answer.REJECT:
-        approval.state = ApprovalState.REJECTED.value
-        await _tell(session, approval, "rejected", actor=reviewer.actor, now=now, new_id=new_id, body=body)
-        return Decided(ApprovalState.REJECTED)
+    if answer is not Answer.APPROVE:
+        state = ApprovalState.REJECTED if answer is Answer.REJECT else ApprovalState.ASKED
+        approval.state = state.value
+        await _tell(session, approval, state.value, actor=reviewer.actor, now=now, new_id=new_id, body=body)
+        return Decided(state)
     earlier = [] if edited else approval.approved_by
     approval.approved_by = [*(name for name in earlier if name != reviewer.actor), reviewer.actor]
     missing = approval.required - len(approval.approved_by)

@@ -102,6 +102,7 @@ class Effect(TenantRow, table=True):
     reason: str | None = None  # code of its last change, such as `conflict` or `switched_off`
     detail: str | None = None
     watched: dict[str, str | None] | None = json_field(default=None, nullable=True)  # what breakers know it by
+    before: dict[str, object] | None = json_field(default=None, nullable=True)  # the ticket's values, for an undo
 
 
 class ChargeLedger(TenantRow, table=True):
@@ -178,6 +179,7 @@ class ApprovalState(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"  # pending -> approved
     REJECTED = "rejected"  # pending -> rejected
+    ASKED = "asked"  # pending -> asked: the reviewer asks the customer something instead, in `sealed_reply`
     EXPIRED = "expired"  # pending | approved -> expired: nobody answered, or nobody acted on the answer, in time
     STALE = "stale"  # pending | approved -> stale: the ticket, the charge or the policy changed
     USED = "used"  # approved -> used: its effects were reserved; it cannot be used again

@@ -14,6 +14,7 @@ class Answer(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+    ASK = "ask"  # neither: the customer is asked something first, in the reviewer's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The answer counts; `state` is approved or rejected."""
+    """The answer counts; `state` is approved, rejected or asked."""
 
     state: ApprovalState
 

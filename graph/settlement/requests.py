@@ -6,7 +6,7 @@ reason nor the ticket is in it, so the same complaint in a second ticket is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -51,6 +51,7 @@ class EffectRequest:
         hold_s: seconds to wait before it is sent, in which it can be stopped.
         ticket_stamp: the ticket's version that it was decided on; a later one stops it before it is sent.
         watched: what it is part of, for breakers; None for what no breaker stops.
+        before: what the ticket had where the update changes it, so that a person can undo it.
     """
 
     tenant_id: str
@@ -78,6 +79,7 @@ class EffectRequest:
     hold_s: int = 0
     ticket_stamp: str | None = None
     watched: Watched | None = None
+    before: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         if self.is_personal and self.subject_id is None:

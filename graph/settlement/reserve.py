@@ -200,6 +200,7 @@ async def _effect(session: AsyncSession, request: EffectRequest, key: str, means
         created_at=means.now,
         due_at=means.now + timedelta(seconds=request.hold_s),
         watched=request.watched.form() if request.watched is not None else None,
+        before=dict(request.before) if request.before is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from alembic import op
 from app.migrations.protection import CHANGE, protect
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
