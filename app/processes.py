@@ -28,7 +28,14 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
     listener = listen(settings.host, settings.port if port is None else port)
     app = create_app(settings, commanding.storage.app_url)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, loop="uvloop", http="httptools"
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        loop="uvloop",
+        http="httptools",
+        # Open panels are streams that never end by themselves: they come back to another process.
+        timeout_graceful_shutdown=3,
     )
     print(f"listening on http://{settings.host}:{listener.getsockname()[1]}", file=sys.stderr)
     uvicorn.Server(config).run(sockets=[listener])

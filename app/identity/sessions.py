@@ -25,12 +25,17 @@ SEEN_EVERY: Final = timedelta(seconds=60)
 """How exactly the last use is known: a row is not written for every picture of a page."""
 
 
+EMBEDDED_IDLE: Final = timedelta(minutes=15)
+"""An open panel asks for news all the time, so a token that nobody uses belongs to no panel any more."""
+
+
 class Way(StrEnum):
     """How somebody signed in."""
 
     PASSWORD = "password"  # noqa: S105 - a word of ours, no password
     SSO = "sso"
     LINK = "link"
+    ZENDESK = "zendesk"  # the app in Zendesk's frame vouched; the session is a bearer's, never a cookie's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class Visitor:
     roles: frozenset[Role]
     form_token: str
     confirmed_at: datetime
+    is_embedded: bool = False
+    zendesk_user_id: str | None = None
 
     @property
     def actor(self) -> str:
@@ -94,9 +101,18 @@ async def open_session(
 
 
 async def visitor_of(
-    session: AsyncSession, tenant_id: str, token: str, *, lifetimes: Lifetimes, now: datetime
+    session: AsyncSession,
+    tenant_id: str,
+    token: str,
+    *,
+    lifetimes: Lifetimes,
+    now: datetime,
+    is_embedded: bool = False,
 ) -> Visitor | None:
-    """Whose session that token is, with the roles they have now; None where it is nobody's, or over."""
+    """Whose session that token is, with the roles they have now; None where it is nobody's, or over.
+
+    A token of the Zendesk app counts only where `is_embedded`, and no other one does there.
+    """
     query = (
         select(AccountSession, Account)
         .join(
@@ -110,7 +126,10 @@ async def visitor_of(
     if found is None:
         return None
     row, account = found
-    if now >= row.ends_at or now - row.seen_at >= lifetimes.idle or account.state != AccountState.ACTIVE.value:
+    if (row.way == Way.ZENDESK.value) is not is_embedded:
+        return None
+    idle = min(lifetimes.idle, EMBEDDED_IDLE) if is_embedded else lifetimes.idle
+    if now >= row.ends_at or now - row.seen_at >= idle or account.state != AccountState.ACTIVE.value:
         return None
     if now - row.seen_at >= SEEN_EVERY:
         row.seen_at = now
@@ -123,6 +142,8 @@ async def visitor_of(
         roles=frozenset(Role(role) for role in account.roles),
         form_token=form_token(token),
         confirmed_at=row.confirmed_at,
+        is_embedded=is_embedded,
+        zendesk_user_id=account.zendesk_user_id,
     )
 
 

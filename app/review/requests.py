@@ -49,7 +49,7 @@ def also(review: Review, *, is_asking: bool) -> tuple[Will, ...]:
     name = review.snapshot.requester_name
     return (
         Will("reply", f"Reply to {name}", "public", undo="What has reached the customer cannot be taken back."),
-        Will("ticket", f"{added} status → {status}".strip(), undo="Tags and status can be put back."),
+        Will("ticket", f"{added} · status → {status}".strip(" ·"), undo="Tags and status can be put back."),
     )
 
 

@@ -66,6 +66,13 @@ class Access(Protocol):
         """In words."""
 
 
+class Tickets(Protocol):
+    """Who may see which ticket, as Zendesk has it."""
+
+    async def demand(self, visitor: Visitor, ticket_id: str) -> None:
+        """Let them see it, or raise `Refused`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What deciding about access needs."""
@@ -75,10 +82,11 @@ class Guard:
     now: Callable[[], datetime]
     lifetimes: Lifetimes
     places: Places
+    tickets: Tickets
 
-    def allow(self, roles: frozenset[Role]) -> Allowed:
-        """Only who is signed in and has one of these roles."""
-        return Allowed(self, roles)
+    def allow(self, roles: frozenset[Role], *, embedded: bool = False) -> Allowed:
+        """Only who is signed in and has one of these roles; `embedded` lets the Zendesk app's sessions in, too."""
+        return Allowed(self, roles, embedded)
 
     def open(self, why: str) -> Open:
         """Everybody; why, in a few words."""
@@ -95,13 +103,29 @@ class Guard:
             raise Refused(HTTPStatus.NOT_FOUND, "Not found", f"There is no tenant {tenant_id[:64]!r} here.")
         return tenant_id
 
-    async def visitor(self, request: Request, tenant_id: str) -> Visitor | None:
-        """Who is signed in."""
-        token = self.places.cookie(request, session_cookie(tenant_id))
+    async def visitor(self, request: Request, tenant_id: str, *, embedded: bool = False) -> Visitor | None:
+        """Who is signed in: by cookie, or where it is allowed by the token that the Zendesk app's page holds."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        is_bearer = embedded and scheme.lower() == "bearer" and bool(bearer)
+        token = bearer if is_bearer else self.places.cookie(request, session_cookie(tenant_id))
         if token is None:
             return None
         async with self.sessions(tenant_id) as session:
-            return await visitor_of(session, tenant_id, token, lifetimes=self.lifetimes, now=self.now())
+            return await visitor_of(
+                session, tenant_id, token, lifetimes=self.lifetimes, now=self.now(), is_embedded=is_bearer
+            )
+
+    async def demand_ticket(self, visitor: Visitor, ticket_id: str) -> None:
+        """Refuse somebody of the Zendesk app a ticket that Zendesk does not show them.
+
+        The app vouches for the person, not for the ticket: which one is shown is said by the page, which anybody may
+        change. Whoever is signed in here sees every ticket of the tenant, as their roles say.
+
+        Raises:
+            Refused: they may not see it, or Zendesk cannot be asked.
+        """
+        if visitor.is_embedded:
+            await self.tickets.demand(visitor, ticket_id)
 
     def demand_our_page(self, request: Request) -> None:
         """Refuse a form that no page of ours sent.
@@ -123,6 +147,7 @@ class Allowed:
 
     guard: Guard
     roles: frozenset[Role]
+    embedded: bool = False
 
     async def enter(self, request: Request) -> None:
         """Let in who may, with a form of theirs where something is changed."""
@@ -130,7 +155,7 @@ class Allowed:
         is_reading = request.method in READING
         if not is_reading:
             self.guard.demand_our_page(request)
-        visitor = await self.guard.visitor(request, tenant_id)
+        visitor = await self.guard.visitor(request, tenant_id, embedded=self.embedded)
         if visitor is None:
             raise _not_signed_in(request, tenant_id, is_reading=is_reading)
         if not is_reading and not same(await _form_token(request), visitor.form_token):

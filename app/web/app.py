@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
-from app.ambient import business_clock, is_sandboxed, new_id, new_token, vault_of
+from app.adapters import zendesk_adapter
+from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
 from app.identity.sessions import Lifetimes
 from app.identity.sign_in import SignIn
 from app.identity.sso import IdentityProvider
+from app.review.acts import Desk, Shop
+from app.review.macros import Macros
 from app.settings import Settings, machine_clock
-from app.web import entry, pages, sso, webhooks
+from app.tenants import TenantSettings
+from app.web import entry, pages, panel, sso, webhooks
 from app.web.access import Guard, add, declared
+from app.web.confirming import Confirming
 from app.web.entry import Entry
+from app.web.live import Pulse
 from app.web.pages import Pages
+from app.web.panel import Panel
 from app.web.places import Places
 from app.web.rendering import Renderer
 from app.web.shield import Shield, answer_refusals
 from app.web.sso import Sso
+from app.zendesk_app.sight import TicketSight
 from connectors.errors import ConfigurationError
+from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.signing import check_secrets
 
 
@@ -40,12 +49,18 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     database, now = Database(app_url, pool_size=8), business_clock(settings)
     lifetimes = Lifetimes(timedelta(seconds=settings.sign_in.idle_s), timedelta(seconds=settings.sign_in.lifetime_s))
     places, renderer = Places(settings.public_url), Renderer()
-    guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places)
+    adapters = {name: one for name, tenant in settings.tenants.items() if (one := _zendesk(tenant, now)) is not None}
+    tickets = TicketSight(adapters, now)
+    guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places, tickets)
+    pulse = Pulse(database.tenant)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await pulse.close()
         await database.close()
+        for adapter in adapters.values():
+            adapter.close()
 
     app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     answer_refusals(app, renderer)
@@ -61,8 +76,12 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         app.include_router(entry.routes(doors, is_demo=is_sandboxed(settings)))
         app.include_router(sso.routes(Sso(doors, providers)))
         above = {name: tenant.confirm_above for name, tenant in settings.tenants.items()}
-        shown = Pages(guard, renderer, database.tenant, vault_of(settings), now, new_id, sign_in, above)
-        app.include_router(pages.routes(shown))
+        confirming, vault = Confirming(sign_in, above, now), vault_of(settings)
+        shops = {name: _shop(name, tenant, adapters.get(name)) for name, tenant in settings.tenants.items()}
+        desk = Desk(database.tenant, vault, now, new_id, new_key, shops)
+        app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault, desk, confirming)))
+        beside = Panel(guard, renderer, database.tenant, desk, pulse, confirming, Macros(shops, now))
+        app.include_router(panel.routes(beside))
     declared(app)
     app.add_middleware(
         Shield,
@@ -86,6 +105,15 @@ def _health(guard: Guard) -> APIRouter:
     router = APIRouter()
     add(router, "GET", "/healthz", healthz, guard.open("says whether the database answers"))
     return router
+
+
+def _zendesk(tenant: TenantSettings, now: Callable[[], datetime]) -> ZendeskAdapter | None:
+    return zendesk_adapter(tenant.zendesk, now=now) if tenant.zendesk is not None else None
+
+
+def _shop(name: str, tenant: TenantSettings, zendesk: ZendeskAdapter | None) -> Shop:
+    credential = f"oauth client {tenant.zendesk.client_id}" if tenant.zendesk and tenant.zendesk.client_id else None
+    return Shop(tenant.brand or tenant.title or name, zendesk, credential)
 
 
 def _secrets(settings: Settings) -> dict[str, webhooks.Secrets]:

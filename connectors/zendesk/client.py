@@ -234,6 +234,18 @@ class ZendeskAdapter:
             answers = _dicts(zendesk.groups())
         return tuple(read_group(answer) for answer in answers)
 
+    def groups_of(self, user_id: int) -> tuple[GroupView, ...]:
+        """The groups that an agent belongs to. Needs the global scope `read`.
+
+        https://developer.zendesk.com/api-reference/ticketing/groups/groups/#list-groups
+
+        Raises:
+            ConnectorError: as for `ticket`.
+        """
+        with self._reading(f"the groups of user {user_id}") as zendesk:
+            answers = _dicts(zendesk.users.groups(user_id))
+        return tuple(read_group(answer) for answer in answers)
+
     def macros(self) -> tuple[MacroView, ...]:
         """All macros.
 

@@ -130,6 +130,7 @@ class UserView:
 
     `is_verified` is Zendesk's `verified`: *any* of the user's identities is. For one address ask for the identities.
     `is_shared` says that the user is another Zendesk account's, so that nothing here verified them.
+    `ticket_restriction` says which tickets an agent may see: organization, groups, assigned or requested; none is all.
     """
 
     user_id: int
@@ -145,6 +146,7 @@ class UserView:
     tags: tuple[str, ...]
     is_suspended: bool
     is_shared: bool = False
+    ticket_restriction: str | None = None
 
     @property
     def is_staff(self) -> bool:
@@ -276,6 +278,7 @@ def read_user(value: object) -> UserView:
         tags=fields.texts(user, "tags"),
         is_suspended=fields.flag(user, "suspended", default=False),
         is_shared=fields.flag(user, "shared", default=False),
+        ticket_restriction=fields.maybe_text(user, "ticket_restriction"),
     )
 
 

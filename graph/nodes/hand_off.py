@@ -75,7 +75,9 @@ async def hand_off(context: StepContext) -> Step:
             group_id=context.tenant.review_group_id,
         ),
     )
-    step = await put_out(context, outgoing, update=ended, body={"reason": reason.value})
+    # A person sees in the panel what they could send.
+    drafted = {} if findings.draft is None else {"draft": findings.draft}
+    step = await put_out(context, outgoing, update=ended, artifacts=drafted, body={"reason": reason.value})
     return replace(step, models=(*step.models, *summed_up.uses))
 
 

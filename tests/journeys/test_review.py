@@ -45,7 +45,7 @@ async def test_the_card_says_what_will_happen_under_which_section_and_why_somebo
     (refund,) = request.will
     assert (refund.words, refund.money and refund.money.minor) == ("Refund to Visa ·4242", 9000)
     assert refund.charge_id == shop.keys.charges["second"]
-    assert [one.words for one in card.also] == ["Reply to Ana Ruiz", "+countersign +refunded status → solved"]
+    assert [one.words for one in card.also] == ["Reply to Ana Ruiz", "+countersign +refunded · status → solved"]
     assert {one.source for one in request.statements} == {"Run", "Stripe"}
     assert all(one.holds for one in request.statements)
     assert card.writing is not None
@@ -157,7 +157,7 @@ async def test_a_remembered_language_is_used_by_the_next_draft_shown_with_a_glos
     assert isinstance(bad, Unfit)
     late = await desk.remember(lead, card.run_id, name="remedy", value="refund", expires_at=shop.clock.now())
     assert isinstance(late, Unfit)
-    await shop.customer_writes(ticket, "Hello? I was charged twice for order 1042, please refund one.")
+    await shop.customer_writes(ticket, "I was charged twice for order 1042. Please refund the duplicate charge.")
     drafted = await the_card(shop, ticket)
     assert drafted.writing is not None
     assert drafted.writing.language == "Spanish"

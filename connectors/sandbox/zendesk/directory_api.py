@@ -37,6 +37,7 @@ class DirectoryApi:
             *desk.routes("zendesk.users.list", "GET", "/users/show_many", self._show_many),
             *desk.routes("zendesk.users.show", "GET", "/users/{user_id:int}", self._user),
             *desk.routes("zendesk.users.identities", "GET", "/users/{user_id:int}/identities", self._identities),
+            *desk.routes("zendesk.users.groups", "GET", "/users/{user_id:int}/groups", self._groups_of),
             *desk.routes("zendesk.groups.list", "GET", "/groups", self._groups),
             *desk.routes("zendesk.macros.list", "GET", "/macros", self._macros),
             *desk.routes("zendesk.macros.show", "GET", "/macros/{macro_id:int}", self._macro),
@@ -99,6 +100,24 @@ class DirectoryApi:
         call.caller.need_staff()
         body = page(
             list(self._account.groups.values()),
+            key="groups",
+            url=call.url,
+            query=call.query,
+            id_of=lambda entry: entry.group_id,
+            shape=lambda entry: shapes.group(self._account.site, entry),
+        )
+        return Answer(body)
+
+    def _groups_of(self, call: Call) -> Answer:
+        """The groups of one agent.
+
+        https://developer.zendesk.com/api-reference/ticketing/groups/groups/#list-groups
+        """
+        call.caller.need("read")
+        call.caller.need_staff()
+        user = self._account.user(call.number("user_id"))
+        body = page(
+            [group for group in self._account.groups.values() if group.group_id in user.group_ids],
             key="groups",
             url=call.url,
             query=call.query,

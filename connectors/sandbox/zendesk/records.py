@@ -48,6 +48,8 @@ class User:
     suspended: bool = False
     shared: bool = False
     time_zone: str = "Europe/Dublin"
+    ticket_restriction: str | None = None
+    group_ids: list[int] = field(default_factory=list)
 
     @property
     def is_staff(self) -> bool:

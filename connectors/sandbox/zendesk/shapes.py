@@ -179,6 +179,7 @@ def user(site: str, record: User) -> Json:
         "active": True,
         "suspended": record.suspended,
         "shared": record.shared,
+        "ticket_restriction": record.ticket_restriction if record.is_staff else "requested",
         "restricted_agent": not record.is_staff,
         "user_fields": {},
     }
