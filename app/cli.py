@@ -21,6 +21,7 @@ GROUP: Final = "countersign.commands"
 APPLICATION_COMMANDS: Final = {
     "account": "app.account_commands:app",
     "audit": "app.audit_commands:app",
+    "app": "app.app_commands:app",
     "breaker": "app.breaker_commands:app",
     "connectors": "app.connector_commands:app",
     "demo": "app.demo.command:demo",

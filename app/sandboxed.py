@@ -17,17 +17,19 @@ from typing import Final
 from app.ambient import sandbox_clock
 from app.errors import UsageError
 from app.settings import SANDBOX_FILE, Settings
-from app.tenants import TenantSettings
+from app.tenants import TenantSettings, ZendeskAppSettings
 from connectors.sandbox.claude.clerk import clerk
 from connectors.sandbox.composition import SandboxConfig, serve_sandbox
 from connectors.sandbox.control import SandboxControl
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.world.reading import read_faults, read_setting
+from connectors.sandbox.zendesk.apps import AppPlace
 
 TENANT: Final = "demo"
 SHOP: Final = "Larkspur Goods"
 SUBDOMAIN: Final = "larkspur"
 CLIENT: Final = "countersign"
+APP_KEY_FILE: Final = "zendesk-app.pem"
 STRIPE_PERMISSIONS: Final = frozenset(
     {
         "charge_write",
@@ -75,6 +77,10 @@ base_url = "{address}"
 client_id = "{CLIENT}"
 client_secret = "{secrets.token_urlsafe(24)}"
 webhook_secrets = ["{secrets.token_urlsafe(24)}"]
+
+[tenants.{TENANT}.zendesk.app]
+installation_id = 1
+public_key = "{(data_dir / APP_KEY_FILE).resolve().as_posix()}"
 
 [tenants.{TENANT}.stripe]
 api_key = "rk_test_{secrets.token_hex(16)}"
@@ -125,8 +131,14 @@ def config_of(settings: Settings, *, seed: int) -> SandboxConfig:
         claude_responder=clerk,
         stripe_webhook_url=f"{web}/stripe/{TENANT}",
         zendesk_webhook_url=f"{web}/zendesk/{TENANT}",
+        zendesk_app=_app(settings, zendesk.app) if zendesk.app is not None else None,
         seed=seed,
     )
+
+
+def _app(settings: Settings, app: ZendeskAppSettings) -> AppPlace:
+    page_url = f"http://{LOOPBACK}:{settings.port}/t/{TENANT}/zendesk/app"
+    return AppPlace(page_url, app.installation_id, app.public_key)
 
 
 def run_sandbox(

@@ -5,6 +5,7 @@ Promises: frozen; unknown keys are refused; no secret has a default or shows its
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -25,6 +26,18 @@ def _plain_address(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_plain_address)]
 """An address without a slash at its end."""
+
+
+class ZendeskAppSettings(BaseModel):
+    """The app in Zendesk's ticket sidebar, once it is installed there; docs/zendesk-app.md says where both are."""
+
+    model_config = FROZEN
+
+    installation_id: int = Field(description="number of the app's installation", examples=[360000000001], gt=0)
+    public_key: Path = Field(
+        description="file with the app's public key, which its first request is checked against",
+        examples=["/etc/countersign/zendesk-app.pem"],
+    )
 
 
 class ZendeskSettings(BaseModel):
@@ -60,6 +73,7 @@ class ZendeskSettings(BaseModel):
         default=(), description="only tickets of these brands; none means all", examples=["[360001111111]"]
     )
     timeout_s: float = Field(default=20.0, gt=0, le=120, description="seconds until a call counts as lost")
+    app: ZendeskAppSettings | None = Field(default=None, description="the app in the ticket sidebar")
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

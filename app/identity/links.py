@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,12 +26,14 @@ class Purpose(StrEnum):
     SET_PASSWORD = "set_password"  # noqa: S105 - a word of ours, no password
     SIGN_IN = "sign_in"
     SSO = "sso"
+    ZENDESK = "zendesk"  # a token of the app in Zendesk, kept so that it is taken once
 
 
 GOOD_FOR: Final = {
     Purpose.SET_PASSWORD: timedelta(hours=24),
     Purpose.SIGN_IN: timedelta(hours=12),
     Purpose.SSO: timedelta(minutes=10),
+    Purpose.ZENDESK: timedelta(minutes=30),
 }
 """How long each may be used."""
 
@@ -94,3 +97,23 @@ async def use(session: AsyncSession, tenant_id: str, token: str, purpose: Purpos
     )
     row = gone.one_or_none()
     return Used(row[0], row[1]) if row is not None else None
+
+
+async def spend(session: AsyncSession, tenant_id: str, token: str, purpose: Purpose, *, now: datetime) -> bool:
+    """Remember a token that others made and that is good once; false where it was spent before."""
+    await session.execute(
+        delete(OneTimeToken).where(col(OneTimeToken.tenant_id) == tenant_id, col(OneTimeToken.ends_at) <= now)
+    )
+    kept = await session.execute(
+        upsert(OneTimeToken)
+        .values(
+            tenant_id=tenant_id,
+            token_digest=digest(token),
+            purpose=purpose.value,
+            details={},
+            ends_at=now + GOOD_FOR[purpose],
+        )
+        .on_conflict_do_nothing()
+        .returning(col(OneTimeToken.token_digest))
+    )
+    return kept.one_or_none() is not None

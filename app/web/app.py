@@ -22,9 +22,10 @@ from app.review.acts import Desk, Shop
 from app.review.macros import Macros
 from app.settings import Settings, machine_clock
 from app.tenants import TenantSettings
-from app.web import entry, pages, panel, sso, webhooks
+from app.web import embedding, entry, pages, panel, sso, webhooks
 from app.web.access import Guard, add, declared
 from app.web.confirming import Confirming
+from app.web.embedding import Embedding
 from app.web.entry import Entry
 from app.web.live import Pulse
 from app.web.pages import Pages
@@ -34,6 +35,7 @@ from app.web.rendering import Renderer
 from app.web.shield import Shield, answer_refusals
 from app.web.sso import Sso
 from app.zendesk_app.sight import TicketSight
+from app.zendesk_app.signed import Installation
 from connectors.errors import ConfigurationError
 from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.signing import check_secrets
@@ -82,6 +84,9 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault, desk, confirming)))
         beside = Panel(guard, renderer, database.tenant, desk, pulse, confirming, Macros(shops, now))
         app.include_router(panel.routes(beside))
+        installed = {name: one for name, tenant in settings.tenants.items() if (one := _installation(tenant))}
+        sdks = {name: f"{one.origin}/zaf_sdk.js" for name, one in installed.items() if is_sandboxed(settings)}
+        app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
     declared(app)
     app.add_middleware(
         Shield,
@@ -114,6 +119,14 @@ def _zendesk(tenant: TenantSettings, now: Callable[[], datetime]) -> ZendeskAdap
 def _shop(name: str, tenant: TenantSettings, zendesk: ZendeskAdapter | None) -> Shop:
     credential = f"oauth client {tenant.zendesk.client_id}" if tenant.zendesk and tenant.zendesk.client_id else None
     return Shop(tenant.brand or tenant.title or name, zendesk, credential)
+
+
+def _installation(tenant: TenantSettings) -> Installation | None:
+    zendesk = tenant.zendesk
+    if zendesk is None or zendesk.app is None:
+        return None
+    origin = zendesk.base_url or f"https://{zendesk.subdomain}.zendesk.com"
+    return Installation(origin, zendesk.app.public_key, zendesk.app.installation_id)
 
 
 def _secrets(settings: Settings) -> dict[str, webhooks.Secrets]:

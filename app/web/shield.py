@@ -1,8 +1,8 @@
 """Around every answer: the headers that keep a page to itself, and an end for errors that nobody caught.
 
 A page may load our own style and run scripts that carry its answer's nonce, which is random and never repeated; it may
-send forms to us only, and stands in nobody's frame. An error becomes a page that says when it happened and nothing of
-how: what happened is in the log.
+send forms to us only, and stands in nobody's frame, but for the Zendesk app's page, which stands in that account's. An
+error becomes a page that says when it happened and nothing of how: what happened is in the log.
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
 """
 
@@ -26,6 +26,9 @@ from app.web.access import Refused
 from app.web.rendering import Renderer
 
 _LOG: Final = logging.getLogger(__name__)
+FRAMED_BY: Final = "framed_by"
+"""In a request's state: the one origin in whose frame the answer may stand. Only the Zendesk app's page has one."""
+NOBODY: Final = "'none'"
 _STATIC: Final = {
     "X-Content-Type-Options": "nosniff",
     # Not `no-referrer`: with it a browser says `Origin: null` of our own forms.
@@ -63,7 +66,7 @@ class Shield:
             nonlocal has_begun
             if message["type"] == "http.response.start":
                 has_begun = True
-                self._write(MutableHeaders(scope=message), nonce)
+                self._write(MutableHeaders(scope=message), nonce, scope["state"].get(FRAMED_BY, ""))
             await send(message)
 
         try:
@@ -73,10 +76,10 @@ class Shield:
                 raise
             await self._failed(Request(scope), error)(scope, receive, guarded)
 
-    def _write(self, headers: MutableHeaders, nonce: str) -> None:
+    def _write(self, headers: MutableHeaders, nonce: str, framed_by: str) -> None:
         headers["Content-Security-Policy"] = (
             f"default-src 'none'; style-src 'self'; script-src 'nonce-{nonce}'; img-src 'self'; connect-src 'self'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by or NOBODY}"
         )
         for name, value in _STATIC.items():
             headers[name] = value

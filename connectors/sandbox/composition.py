@@ -25,6 +25,7 @@ from connectors.sandbox.server import HOST, bind, configure
 from connectors.sandbox.stripe.server import StripeDouble
 from connectors.sandbox.world.loading import Doubles
 from connectors.sandbox.world.schedule import Schedule
+from connectors.sandbox.zendesk.apps import AppPlace
 from connectors.sandbox.zendesk.double import ZendeskDouble
 from connectors.sandbox.zendesk.limits import Limits
 
@@ -57,6 +58,7 @@ class SandboxConfig:
         claude_keys: API keys of Claude.
         stripe_webhook_url: where Stripe's events go; `None` sends none.
         zendesk_webhook_url: where Zendesk's events go; `None` sends none.
+        zendesk_app: the app in Zendesk's ticket sidebar; `None` is none.
         zendesk_api_tokens: legacy tokens.
         zendesk_limits: rate limits; `None` is the largest plan's.
         claude_responder: what the model says where no answer is scripted.
@@ -76,6 +78,7 @@ class SandboxConfig:
     zendesk_api_tokens: tuple[str, ...] = ()
     zendesk_limits: Limits | None = None
     claude_responder: Responder = smallest_value
+    zendesk_app: AppPlace | None = None
     delivery_timeout_s: float = 10.0
     seed: int = 0
 
@@ -181,6 +184,7 @@ def _doubles(config: SandboxConfig, clock: Clock, faults: Faults, deliveries: De
             webhook_url=config.zendesk_webhook_url,
             seed=config.seed,
             limits=config.zendesk_limits,
+            app=config.zendesk_app,
         ),
         orders=OrdersDouble(now=clock.now, faults=faults, token=config.orders_token, seed=config.seed),
         claude=ClaudeDouble(

@@ -118,6 +118,10 @@ class Shop:
     tenant: str = TENANT
 
     @property
+    def vendor_url(self) -> str:
+        return str(self.settings.tenants[self.tenant].stripe.base_url)  # type: ignore[union-attr]
+
+    @property
     def runtime(self) -> Runtime:
         return self.advancer.runtime
 

@@ -17,6 +17,7 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.zendesk import shapes
 from connectors.sandbox.zendesk.access import Access
 from connectors.sandbox.zendesk.account import EVENT_TYPES, Account
+from connectors.sandbox.zendesk.apps import AppHost, AppPlace
 from connectors.sandbox.zendesk.directory_api import DirectoryApi
 from connectors.sandbox.zendesk.events import Announcer
 from connectors.sandbox.zendesk.file_api import FileApi
@@ -63,6 +64,7 @@ class ZendeskDouble:
         seed: ids follow from it.
         token_ttl_s: life of an access token where the request does not say.
         limits: rate limits.
+        app: the app in the ticket sidebar, where one is installed.
     """
 
     def __init__(  # noqa: PLR0913 - an account's settings, all by name
@@ -79,6 +81,7 @@ class ZendeskDouble:
         seed: int,
         token_ttl_s: int = TOKEN_TTL_S,
         limits: Limits | None = None,
+        app: AppPlace | None = None,
     ) -> None:
         announcer = Announcer(now=now, deliveries=deliveries, account_id=ACCOUNT_ID, seed=seed)
         self._account = Account(subdomain=account, now=now, announcer=announcer, seed=seed)
@@ -91,6 +94,7 @@ class ZendeskDouble:
         )
         self._desk = Desk(self._account, self._access, Meter(limits or Limits(), now), faults)
         self._faults = faults
+        self._apps = AppHost(self._account, app, now) if app is not None else None
         for email in dict.fromkeys(email for _, email in oauth_clients.values()):
             self._account.add_user(name="Countersign", email=email, verified=True, role="admin")
         if webhook_url is not None:
@@ -104,10 +108,16 @@ class ZendeskDouble:
             *DirectoryApi(self._desk, self._faults).routes(),
             *WebhookApi(self._desk).routes(),
             *FileApi(self._account, self._faults).routes(),
+            *(self._apps.routes() if self._apps is not None else ()),
             self._desk.unknown_route(),
         ]
 
     # The world.
+
+    def restrict_agent(self, user_id: int, restriction: str | None) -> None:
+        """Let an agent see only such tickets: organization, groups, assigned or requested; `None` is all."""
+        with self._account.lock:
+            self._account.users[user_id].ticket_restriction = restriction
 
     def add_user(  # noqa: PLR0913 - a person's particulars, all by name
         self,
