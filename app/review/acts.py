@@ -43,7 +43,7 @@ from graph.settlement.stop import stop_run
 from graph.undoing import undo_request
 from graph.vault import SubjectErased, Vault
 from graph.verdicts import Verdicts
-from graph.verifying import Evidence, verify
+from graph.verifying import evidence_of, verify
 
 REQUESTER: Final = "zendesk/user/"
 """How the subject of a run begins where it is a Zendesk user."""
@@ -126,7 +126,7 @@ class Desk:
                 return None
             reader = Reader(visitor.actor, visitor.roles, await _barred(session, review))
             names = {one.set_by: await name_of(session, visitor.tenant_id, one.set_by) for one in review.preferences}
-        return card_of(review, reader, shop=self._shop(visitor).name, names=names, now=self.now())
+        return card_of(review, reader, names=names, now=self.now())
 
     async def answer(self, visitor: Visitor, approval_id: str, said: Said) -> Outcome:
         """Approve, approve an edited reply, reject, or have the customer asked first.
@@ -140,7 +140,7 @@ class Desk:
             if approval is None or review is None:
                 return Missing("question", approval_id)
             said = _as_meant(said, review)
-            unfit = _unfit(said, review)
+            unfit = _unfit(said, review, self._shop(visitor).name)
             if unfit is not None:
                 return unfit
             words = Reply(comment=said.comment, edited_reply=said.reply)
@@ -329,7 +329,7 @@ def _as_meant(said: Said, review: Review) -> Said:
     )
 
 
-def _unfit(said: Said, review: Review) -> Unfit | None:
+def _unfit(said: Said, review: Review, shop: str) -> Unfit | None:
     """What keeps the answer from being taken: an unknown code, no words, or words that may not leave."""
     if said.reason_code is not None and said.reason_code not in REASON_CODES:
         return Unfit(f"{said.reason_code[:40]!r} is no reason; choose one of the list.")
@@ -338,12 +338,16 @@ def _unfit(said: Said, review: Review) -> Unfit | None:
     if said.reply is None or review.policy is None:
         return None
     draft = review.draft if said.answer is Answer.APPROVE and review.draft is not None else Draft((), "en", said.reply)
-    evidence = Evidence(
+    if review.snapshot is None or review.dossier is None:
+        return Unfit("What the reply may rest on cannot be read any more, so it can only be sent from the ticket.")
+    evidence = evidence_of(
+        review.snapshot,
+        review.dossier,
         review.verdicts or Verdicts(()),
         review.sections or Sections(()),
-        review.policy.domains,
-        said.answer is Answer.ASK,
-        review.snapshot.requester_email if review.snapshot is not None else None,
+        domains=review.policy.domains,
+        asks=said.answer is Answer.ASK,
+        shop=shop,
     )
     findings = verify(draft, evidence, edited=said.reply)
     if not findings:

@@ -26,7 +26,6 @@ from app.review.card import (
 from app.review.people import customer_of
 from app.review.reading import Review, Update
 from app.review.requests import also, requests_of, source_of
-from graph.drafting import draft_of
 from graph.models.triage import Claim, Part
 from graph.note import NEXT, WHY
 from graph.replies.render import written
@@ -36,7 +35,6 @@ from graph.settlement.models import ApprovalState, Effect, EffectKind, EffectSta
 from policies.money import Money
 from policies.vocabulary import Outcome, Reason, Tool, Verdict
 
-READERS_LANGUAGE: Final = "en"
 _MONEY_MOVES: Final = frozenset(
     {EffectKind.REFUND.value, EffectKind.CANCEL_PAYMENT.value, EffectKind.CANCEL_SUBSCRIPTION.value}
 )
@@ -52,13 +50,12 @@ class Reader:
     barred: frozenset[str] = frozenset()
 
 
-def card_of(review: Review, reader: Reader, *, shop: str, names: Mapping[str, str], now: datetime) -> Card:
+def card_of(review: Review, reader: Reader, *, names: Mapping[str, str], now: datetime) -> Card:
     """The card.
 
     Args:
         review: what was read.
         reader: for whom.
-        shop: who signs replies, for the gloss of a draft.
         names: what colleagues call the actors that it names.
         now: business time.
     """
@@ -78,7 +75,7 @@ def card_of(review: Review, reader: Reader, *, shop: str, names: Mapping[str, st
         understood=tuple(_understood(review)),
         requests=requests,
         also=also(review, is_asking=_is_asking(review)),
-        writing=_writing(review, shop),
+        writing=_writing(review),
         decision=_decision(review),
         comment=review.comment,
         outside=tuple(_outside(review)),
@@ -195,22 +192,18 @@ _CLAIMS: Final = (
 )
 
 
-def _writing(review: Review, shop: str) -> Writing | None:
+def _writing(review: Review) -> Writing | None:
     draft = review.draft
     if draft is None:
         return None
     asked = review.approval is not None and review.approval.state == ApprovalState.ASKED.value
     text = review.edited if review.edited is not None else draft.text
-    gloss = None
-    if draft.language != READERS_LANGUAGE and draft.paragraphs and review.snapshot is not None:
-        name = review.snapshot.requester_name
-        gloss = draft_of(draft.paragraphs, language=READERS_LANGUAGE, name=name, shop=shop).text
     values = (written(value, draft.language) for one in draft.paragraphs for value in one.slots.values())
     return Writing(
         text=text,
         original=draft.text,
         language=words.LANGUAGES.get(draft.language, draft.language),
-        gloss=gloss,
+        gloss=draft.gloss or None,
         slots=tuple(dict.fromkeys(one for one in values if one and len(one) <= LONGEST_SLOT)),
         cites=tuple(one for one in (source_of(name, review.quoted) for name in draft.cites) if one is not None),
         is_edited=asked or (review.edited is not None and review.edited.strip() != draft.text.strip()),

@@ -84,8 +84,8 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault, desk, confirming)))
         beside = Panel(guard, renderer, database.tenant, desk, pulse, confirming, Macros(shops, now))
         app.include_router(panel.routes(beside))
-        installed = {name: one for name, tenant in settings.tenants.items() if (one := _installation(tenant))}
-        sdks = {name: f"{one.origin}/zaf_sdk.js" for name, one in installed.items() if is_sandboxed(settings)}
+        installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
+        sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
         app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
     declared(app)
     app.add_middleware(

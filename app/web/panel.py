@@ -96,13 +96,13 @@ class Panel:
     async def page(self, tenant_id: str, ticket_id: str, request: Request) -> Response:
         """The panel on a page of its own, with the card in it: nothing has to be fetched before it can be read."""
         values = await self._values(request, tenant_id, ticket_id)
-        return self.renderer.page(request, "panel.html", **values)
+        return self.renderer.page(request, "panel.html", HTTPStatus.OK, **values)
 
     async def card(self, tenant_id: str, ticket_id: str, request: Request) -> Response:
         """The card alone, as it is now."""
         await self._see(request, ticket_id)
         values = await self._values(request, tenant_id, ticket_id)
-        return self.renderer.page(request, "card.html", **values)
+        return self.renderer.page(request, "card.html", HTTPStatus.OK, **values)
 
     async def live(self, tenant_id: str, ticket_id: str, request: Request) -> Response:
         """Server-sent events: `version` at once and whenever the ticket has changed."""

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from evals.bench.audit_log import audit_append, audit_verify
 from evals.bench.model_cost import model_cost
+from evals.bench.panel import panel
 from evals.bench.policy_analysis import policy_check, policy_diff
 from evals.bench.policy_decide import decide
 from evals.bench.policy_whatif import whatif
@@ -41,6 +42,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "audit_append": audit_append,
     "audit_verify": audit_verify,
     "model_cost": model_cost,
+    "panel": panel,
 }
 
 

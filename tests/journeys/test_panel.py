@@ -17,11 +17,11 @@ from playwright.async_api import Page, expect
 from app.identity.models import Account
 from app.identity.roles import Role
 from graph.rulebook import publish
+from policies.shelf import shipped_text
 from tests.app.web.people import a_person, signed_in
 from tests.app.web.waiting import EVIL
 from tests.journeys.browsing import NEEDS_BROWSER, PHONE, Browser, browsing
 from tests.journeys.shop import Shop, a_setting, charged_twice
-from tests.policies.shipped import shipped_text
 
 pytestmark = [pytest.mark.journey, NEEDS_BROWSER]
 

@@ -1,0 +1,91 @@
+"""Takes the pictures of the pages that the README shows, of a real shop at a real browser, in light and in dark.
+
+Not collected with the other tests. To make them anew, and then look at them:
+
+    PICTURES=docs/screenshots python -m pytest -q -n 0 tests/journeys/pictures.py
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from app.identity.models import Account
+from kb.ingest import ingest
+from kb.sources import read_documents
+from tests.app.web.people import signed_in
+from tests.journeys.browsing import NEEDS_BROWSER, Browser, browsing
+from tests.journeys.shop import Shop, charged_twice
+
+pytestmark = NEEDS_BROWSER
+FOLDER = Path(os.environ.get("PICTURES", ""))
+
+
+@pytest.fixture(autouse=True)
+def _asked_for() -> None:
+    if not os.environ.get("PICTURES"):
+        pytest.skip("say where the pictures go: PICTURES=docs/screenshots")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+
+
+async def knows_its_policy(shop: Shop) -> None:
+    """The shop's documents are ingested, so that clauses are quoted."""
+    folder = Path(str(files("kb.library") / "demo-shop"))
+    async with shop.database.tenant(shop.tenant) as session:
+        await ingest(
+            session,
+            tenant_id=shop.tenant,
+            source="demo-shop",
+            documents=list(read_documents(folder)),
+            embed=shop.runtime.embed,
+            now=shop.clock.now(),
+        )
+
+
+async def taken(page: Page, name: str) -> None:
+    """The page in light and in dark."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of Playwright's words
+        await page.wait_for_timeout(150)
+        await page.screenshot(path=FOLDER / f"{name}-{scheme}.png", animations="disabled")
+
+
+async def at_the_browser(shop: Shop, browser: Browser) -> None:
+    await browser.is_for(await signed_in(shop.database.tenant, shop.reviewer, shop.clock.now()))
+
+
+async def test_the_panel(shop: Shop) -> None:
+    await knows_its_policy(shop)
+    ticket = await shop.arrives(charged_twice("64.90"))
+    async with browsing(
+        str(shop.web.base_url).rstrip("/"), locale="en-US", timezone_id="America/New_York", device_scale_factor=2
+    ) as browser:
+        await at_the_browser(shop, browser)
+        page = browser.page
+        await page.set_viewport_size({"width": 360, "height": 1180})
+        await browser.opens(f"/t/{shop.tenant}/tickets/{ticket}")
+        await expect(page.get_by_text("Waiting for you")).to_be_visible()
+        await taken(page, "panel")
+        held = await shop.arrives(charged_twice("24.90"))
+        await browser.opens(f"/t/{shop.tenant}/tickets/{held}")
+        await expect(page.get_by_text("Held: can still be stopped")).to_be_visible()
+        await page.set_viewport_size({"width": 360, "height": 760})
+        await taken(page, "panel-hold")
+
+
+async def test_the_panel_in_zendesk(shop: Shop) -> None:
+    await knows_its_policy(shop)
+    ticket = await shop.arrives(charged_twice("64.90"))
+    async with shop.database.tenant(shop.tenant) as session:
+        account = await session.get_one(Account, (shop.tenant, shop.reviewer.account_id))
+        account.zendesk_user_id = str(shop.sandbox.doubles.agent_id())
+    async with browsing(shop.vendor_url, locale="en-US", timezone_id="America/New_York") as browser:
+        page = browser.page
+        await page.set_viewport_size({"width": 1120, "height": 980})
+        await browser.opens(f"/agent/tickets/{ticket}")
+        await expect(page.frame_locator("iframe").get_by_text("Waiting for you")).to_be_visible()
+        await taken(page, "zendesk")
