@@ -59,9 +59,9 @@ class Embedding:
 
     async def open(self, tenant_id: str, request: Request) -> Response:
         """Take the signed request, and give the page."""
-        installation = self.installed.get(tenant_id)
+        installation = self.installed.get(self.guard.tenant_of(request))
         if installation is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "Not found", "No Zendesk app is set up for this tenant.")
+            raise Refused(HTTPStatus.UNAUTHORIZED, TITLE, "No Zendesk app is set up for this tenant.")
         setattr(request.state, FRAMED_BY, installation.origin)
         token = await self._token(request)
         now = self.sign_in.now()

@@ -48,8 +48,8 @@ COME_BACK_S: Final = 5
 class AnswerForm(BaseModel):
     """What the form of a question sends."""
 
-    approval_id: str
-    decision: str
+    approval_id: str = ""
+    decision: str = ""
     reply: str = ""
     question: str = ""
     reason_code: str = ""
@@ -60,15 +60,15 @@ class AnswerForm(BaseModel):
 class RunForm(BaseModel):
     """What the forms of a run send."""
 
-    run_id: str
+    run_id: str = ""
     effect_id: str = ""
 
 
 class LikingForm(BaseModel):
     """What the form of a preference sends; no value takes it away."""
 
-    run_id: str
-    name: str
+    run_id: str = ""
+    name: str = ""
     value: str = ""
     until: date | None = None
 
@@ -105,7 +105,7 @@ class Panel:
         return self.renderer.page(request, "card.html", HTTPStatus.OK, **values)
 
     async def live(self, tenant_id: str, ticket_id: str, request: Request) -> Response:
-        """Server-sent events: `version` at once and whenever the ticket has changed."""
+        """Server-sent events: `version` at once and, for who accepts a stream, whenever the ticket has changed."""
         await self._see(request, ticket_id)
         watching = self.pulse.watching(tenant_id, ticket_id)
         try:
@@ -121,6 +121,8 @@ class Panel:
             try:
                 async for one in self._events(tenant_id, ticket_id, flag):
                     yield one
+                    if "text/event-stream" not in request.headers.get("accept", ""):
+                        return
             finally:
                 await watching.__aexit__(None, None, None)
 

@@ -1,4 +1,4 @@
-"""Who of the Zendesk app may see which ticket: asked of Zendesk for each person and ticket, remembered for a minute.
+"""Who of the Zendesk app may see which ticket: asked of Zendesk for each person and ticket, remembered for minutes.
 
 A signed request of the app proves the installation and the person. Which ticket it stands in is said by the page, so
 it is checked here against the agent's own restriction. In doubt, and while Zendesk cannot be asked, nothing is shown.
@@ -20,7 +20,8 @@ from connectors.errors import ConnectorError
 from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.wire import TicketView, UserView
 
-KEPT_FOR: Final = timedelta(seconds=60)
+KEPT_FOR: Final = timedelta(minutes=5)
+"""Two calls in so long for each open panel: two hundred of them stay far below Zendesk's limit of calls a minute."""
 MOST: Final = 10_000
 """Answers that are remembered; beyond it all are asked again."""
 

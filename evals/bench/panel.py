@@ -35,6 +35,7 @@ WEIGHT_GOAL_KB: Final = 150.0
 TOLD_GOAL_MS: Final = 2000.0
 WATCHING: Final = 200
 LOOKED_AT: Final = 200
+STREAM: Final = {"Accept": "text/event-stream"}
 AT_ONCE: Final = 4
 """Reviewers who open a panel in the same moment."""
 
@@ -144,7 +145,7 @@ async def _live(place: Place, client: httpx.AsyncClient, say: Callable[[str], No
 
     async def watch(ticket: int) -> None:
         nonlocal open_ones
-        async with client.stream("GET", f"/t/{TENANT}/tickets/{ticket}/live") as stream:
+        async with client.stream("GET", f"/t/{TENANT}/tickets/{ticket}/live", headers=STREAM) as stream:
             async for line in stream.aiter_lines():
                 if not line.startswith("data:"):
                     continue

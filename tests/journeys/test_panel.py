@@ -212,7 +212,7 @@ async def test_the_app_in_zendesks_frame_needs_no_cookie_and_shows_what_zendesk_
     await expect(page.get_by_label("Reply")).to_have_value(re.compile("Hello Ana"))
     # The agent is now shown only what is assigned to them: the same panel on the same ticket is refused.
     doubles.zendesk.restrict_agent(agent_id, "assigned")
-    shop.clock.advance(61)
+    shop.clock.advance(301)
     await page.goto(f"{shop.vendor_url}/agent/tickets/{ticket}")
     await expect(frame.get_by_role("status")).to_contain_text("cannot be shown")
     browser.complaints.clear()

@@ -22,7 +22,13 @@ from tests.app.web.people import Person, a_person, signed_in
 
 OTHER = "other"
 ORIGIN = "http://127.0.0.1:8080"
-NAMES = {"run_id": "run_1", "approval_id": "apr_1", "token": "nothing"}
+NAMES = {
+    "run_id": "run_1",
+    "approval_id": "apr_1",
+    "token": "nothing",
+    "ticket_id": "7",
+    "section_id": "refund-policy",
+}
 READING = {"GET"}
 
 
@@ -127,7 +133,11 @@ async def test_whatever_changes_something_takes_only_a_form_of_the_session_and_o
 
 async def test_what_a_vendor_signs_lets_no_person_in(web: Server) -> None:
     signed = [route for route in web.routes if isinstance(route.access, Signed)]
-    assert {route.path for route in signed} == {"/webhooks/zendesk/{tenant_id}", "/webhooks/stripe/{tenant_id}"}
+    assert {route.path for route in signed} == {
+        "/webhooks/zendesk/{tenant_id}",
+        "/webhooks/stripe/{tenant_id}",
+        "/t/{tenant_id}/zendesk/app",
+    }
     for route in signed:
         for person in web.people.values():
             assert (await web.asks(route, token=person.token, form_token=person.form_token)).status_code == 401
