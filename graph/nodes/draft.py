@@ -69,7 +69,9 @@ async def _words(context: StepContext, said: tuple[Paragraph, ...]) -> Drafted:
     errand = await context.errand(subject_id=snapshot.subject_id)
     if context.state.get("plain", False) or not context.runtime.gateway.asks(ModelRole.DRAFT, errand):
         return Drafted(None, ())
-    brief = brief_of(said, await context.load("sections", Sections), language=await _language(context, snapshot, triage))
+    brief = brief_of(
+        said, await context.load("sections", Sections), language=await _language(context, snapshot, triage)
+    )
     drafted = await context.runtime.gateway.draft(brief, snapshot.newest, errand=errand)
     context.spending.note(drafted.uses)
     return drafted

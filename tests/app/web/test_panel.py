@@ -43,7 +43,7 @@ async def test_a_program_is_told_what_came_of_an_act(door: Door, tmp_path: Path)
     await a_waiting_run(door, tmp_path)
     lead = await a_person(door.database.tenant, TENANT)
     lead.sits_at(door.client)
-    door.client.headers |= {"accept": "application/json", "x-csrf-token": lead.form_token}
+    door.client.headers.update({"accept": "application/json", "x-csrf-token": lead.form_token})
     taken = await door.client.post(f"{TICKET}/take-over", data={"run_id": "run_1"})
     assert taken.json()["said"].startswith("It is yours.")
     (event,) = await door.rows("SELECT source, kind, disposition FROM inbox_event")

@@ -245,6 +245,6 @@ async def test_many_questions_are_answered_in_one_batch(desk: Desk) -> None:
     assert desk.time.pauses == [5.0]
 
 
-async def test_a_batch_costs_half(desk: Desk) -> None:
+def test_a_batch_costs_half() -> None:
     usage = TokenUsage(1_000, 0, 0, 200)
     assert cost_usd_micros(SONNET, usage, is_batch=True) * 2 == cost_usd_micros(SONNET, usage) == 4_000
