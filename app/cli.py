@@ -27,6 +27,7 @@ APPLICATION_COMMANDS: Final = {
     "demo": "app.demo.command:demo",
     "doctor": "app.commands:doctor",
     "inbox": "app.inbox_commands:app",
+    "kb": "app.knowledge_commands:app",
     "migrate": "app.commands:migrate",
     "policy": "app.policy_commands:app",
     "reconcile": "app.reconcile_command:reconcile",

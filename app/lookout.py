@@ -96,14 +96,14 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
         await enqueue_tickets(session, tenant_id, tickets, once=True)
         events = list((await session.execute(_STRIPE_EVENTS, values)).scalars())
         await enqueue_stripe(session, tenant_id, events)
-        sweeps = await _is_time(session, tenant_id, "sweep", now, SWEEP_EVERY)
+        sweeps = await is_time(session, tenant_id, "sweep", now, SWEEP_EVERY)
         reopens = (
             await failed_refunds(session, tenant_id)
-            if await _is_time(session, tenant_id, "reopen", now, REOPEN_EVERY)
+            if await is_time(session, tenant_id, "reopen", now, REOPEN_EVERY)
             else ()
         )
-        reconciles = await _is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
-        if await _is_time(session, tenant_id, "forget_answers", now, FORGET_EVERY):
+        reconciles = await is_time(session, tenant_id, "reconcile", now, RECONCILE_EVERY)
+        if await is_time(session, tenant_id, "forget_answers", now, FORGET_EVERY):
             await forget_answers(session, tenant_id, now=now)
     await _watch(runtime, tenant_id, now)
     if sweeps:
@@ -115,7 +115,7 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
     await _keep_time(runtime, tenant_id, now)
 
 
-async def _is_time(session: AsyncSession, tenant_id: str, task: str, now: datetime, every: timedelta) -> bool:
+async def is_time(session: AsyncSession, tenant_id: str, task: str, now: datetime, every: timedelta) -> bool:
     """Whether this process is the one to do it now: the row of the task goes to one of them."""
     values = {"tenant_id": tenant_id, "task": task, "now": now, "not_since": now - every}
     return (await session.execute(_PACE, values)).scalar_one_or_none() is not None

@@ -43,8 +43,9 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 
 def worker(ctx: typer.Context) -> None:
     """Advance tickets; start as many as you like."""
+    from app.librarian import Library
     from app.log_keys import load_signer, write_public
-    from app.runtime import open_advancer
+    from app.runtime import librarians_of, open_advancer
     from app.setup import publish_initial_policies
     from app.witnessing import Witnessing, sinks_of
     from app.worker import Worker
@@ -62,7 +63,8 @@ def worker(ctx: typer.Context) -> None:
             names, signer = list(advancer.machines), load_signer(settings)
             write_public(settings, signer)
             witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)
-            await Worker(advancer, database, settings, storage.app_url, stopping, witnessing).run()
+            library = Library(librarians_of(settings, advancer.runtime), stopping)
+            await Worker(advancer, database, settings, storage.app_url, stopping, witnessing, library).run()
 
     asyncio.run(work())
 

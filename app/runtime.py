@@ -25,6 +25,7 @@ from app.settings import ModelSettings, Provider, Settings
 from app.storage import Storage
 from app.tenants import TenantSettings
 from graph.build import build
+from graph.knowledge.refresh import Librarian
 from graph.models.embedding import Embedder, load_embedder
 from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
@@ -77,6 +78,15 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
         default_segment=settings.default_segment,
         reissues_lost_refunds=stripe.reissue_lost_refunds,
     )
+
+
+def librarians_of(settings: Settings, runtime: Runtime) -> list[Librarian]:
+    """Who keeps the knowledge of each tenant in step, for the tenants whose Help Center is a source."""
+    return [
+        Librarian(runtime.sessions, name, runtime.tenant(name).zendesk, runtime.embed, runtime.now, runtime.new_id)
+        for name, tenant in settings.tenants.items()
+        if tenant.zendesk is not None and tenant.zendesk.help_center
+    ]
 
 
 def gateway_of(settings: Settings, embedder: Embedder, sessions: Sessions, now: Callable[[], datetime]) -> Gateway:

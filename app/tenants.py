@@ -72,6 +72,9 @@ class ZendeskSettings(BaseModel):
     brand_ids: tuple[int, ...] = Field(
         default=(), description="only tickets of these brands; none means all", examples=["[360001111111]"]
     )
+    help_center: bool = Field(
+        default=False, description="the worker keeps knowledge in step with the Help Center's articles and the macros"
+    )
     timeout_s: float = Field(default=20.0, gt=0, le=120, description="seconds until a call counts as lost")
     app: ZendeskAppSettings | None = Field(default=None, description="the app in the ticket sidebar")
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import Database, parse_url, psycopg_url
 from app.errors import DatabaseError
+from app.librarian import Library
 from app.lookout import look_out
 from app.settings import Settings
 from app.witnessing import Witnessing
@@ -40,7 +41,11 @@ DATABASE_RETRY_S: Final = 1.0
 
 @dataclass(slots=True)
 class Worker:
-    """One worker process. Without `witnessing` it signs nothing, as where each of its statements is counted."""
+    """One worker process.
+
+    Without `witnessing` it signs nothing, and without a `library` it reads no Help Center, as where each of its
+    statements is counted.
+    """
 
     advancer: Advancer
     database: Database
@@ -48,13 +53,14 @@ class Worker:
     app_url: str
     stopping: asyncio.Event
     witnessing: Witnessing | None = None
+    library: Library | None = None
 
     async def run(self) -> None:
         """Work until asked to stop; jobs under way are finished. An outage of the database is waited out."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        beside = () if self.witnessing is None else (self.witnessing.run(),)
+        beside = [part.run() for part in (self.witnessing, self.library) if part is not None]
         await asyncio.gather(self._take_jobs(), self._keep_looking_out(), *beside)
 
     async def _take_jobs(self) -> None:

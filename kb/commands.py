@@ -11,21 +11,23 @@ import json
 import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import typer
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
+from pydantic import Field as PydanticField
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from kb.errors import DocumentError, KnowledgeError
 from kb.ingest import IngestReport, ingest, retire_missing
-from kb.search import FLOOR, Filters, Hit, search
+from kb.scoring import Score
+from kb.search import FLOOR, Filters, Hit, Rankings, rank, search
 from kb.sources import read_documents
 from kb.vectors import Embed
 
@@ -66,12 +68,15 @@ def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: Markdown, HTML, text, PDF, JSONL.")],
     source: Annotated[str | None, typer.Option(help="Name of the source; the path itself without it.")] = None,
     language: Annotated[str, typer.Option(help="ISO 639-1 language of documents that name none.")] = "en",
+    label_key: Annotated[
+        str | None, typer.Option(help="Key of JSON lines whose value becomes an access label, such as a site.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read documents; only what changed is embedded, what is gone from a path is retired."""
     runtime: CommandRuntime = ctx.obj
     try:
-        total = runtime.run(_ingest_all(runtime, paths, source, language))
+        total = runtime.run(_ingest_all(runtime, paths, _Reading(source, language, label_key)))
     except KnowledgeError as error:
         raise _input_error(error) from error
     if as_json:
@@ -117,6 +122,40 @@ def search_command(
         typer.echo("nothing found that is near enough", err=True)
 
 
+@app.command("score")
+def score_command(
+    ctx: typer.Context,
+    questions: Annotated[Path, typer.Argument(help='JSON lines {"question", "gold": [section, ...]}.')],
+    label_key: Annotated[
+        str | None, typer.Option(help="Key of the lines whose value is the label that the reader holds.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure retrieval on questions whose right sections are known: either half, and both fused."""
+    runtime: CommandRuntime = ctx.obj
+    scores: dict[str, Score] = {name: Score() for name in Rankings.__slots__}
+    try:
+        for portion in _portions(_known_questions(questions), 64):
+            for one, found in zip(portion, runtime.run(_rank_all(runtime, portion, label_key)), strict=True):
+                for name, score in scores.items():
+                    score.add(getattr(found, name), one.gold)
+    except KnowledgeError as error:
+        raise _input_error(error) from error
+    if not scores["fused"].ranks:
+        raise _input_error(DocumentError(f"{questions.name!r} holds no question: give one on each line"))
+    if as_json:
+        forms = {name: _score_form(score) for name, score in scores.items()}
+        typer.echo(json.dumps({"questions": len(scores["fused"].ranks), **forms}))
+        return
+    typer.echo(f"{len(scores['fused'].ranks)} questions; 95 % intervals in brackets")
+    for name, score in scores.items():
+        shown = "  ".join(
+            f"{title} {one['mean']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+            for title, one in _score_form(score).items()
+        )
+        typer.echo(f"{name:<10} {shown}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Total:
     """The sum of what an ingestion of all paths did."""
@@ -142,16 +181,26 @@ class _Total:
 _NOTHING: Final = IngestReport(0, 0, 0, 0, 0)
 
 
-async def _ingest_all(runtime: CommandRuntime, paths: Iterable[Path], source: str | None, language: str) -> _Total:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How paths are read."""
+
+    source: str | None = None
+    language: str = "en"
+    label_key: str | None = None
+
+
+async def _ingest_all(runtime: CommandRuntime, paths: Iterable[Path], reading: _Reading) -> _Total:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = _Total()
     kept: dict[str, set[str]] = {}
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         for path in paths:
-            name = source or path.resolve().as_posix()
+            name = reading.source or path.resolve().as_posix()
             task = bar.add_task(path.name, total=0)
-            for documents in _portions(read_documents(path, language=language), DOCUMENTS_AT_ONCE):
+            read = read_documents(path, language=reading.language, label_key=reading.label_key)
+            for documents in _portions(read, DOCUMENTS_AT_ONCE):
                 known = bar.tasks[task].total or 0
                 bar.update(task, total=known + sum(len(document.sections) for document in documents))
                 async with runtime.tenant_session() as session:
@@ -212,6 +261,56 @@ def _questions(lines: Iterable[bytes]) -> Iterator[_Question]:
             raise DocumentError(
                 f'line {number} of standard input is not a question: give {{"id", "query"}} on each line'
             ) from error
+
+
+class _KnownQuestion(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    query: str = PydanticField(validation_alias=AliasChoices("query", "question"))
+    gold: frozenset[str]
+
+    def label(self, key: str | None) -> frozenset[str]:
+        """The label that the asker holds."""
+        return frozenset() if key is None else frozenset({str((self.model_extra or {}).get(key, ""))})
+
+
+def _known_questions(path: Path) -> Iterator[_KnownQuestion]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DocumentError(f"{str(path)!r} cannot be read: {error.strerror}; name a file of JSON lines") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield _KnownQuestion.model_validate_json(line)
+            except ValidationError as error:
+                raise DocumentError(
+                    f'line {number} of {path.name!r} is not a question: give {{"question", "gold"}} on each line'
+                ) from error
+
+
+async def _rank_all(runtime: CommandRuntime, questions: list[_KnownQuestion], label_key: str | None) -> list[Rankings]:
+    vectors = runtime.embed([one.query for one in questions])
+    today = runtime.now().date()
+    async with runtime.tenant_session() as session:
+        return [
+            await rank(
+                session,
+                tenant_id=runtime.tenant_id,
+                query=one.query,
+                query_vector=vector,
+                filters=Filters(on=today, labels=one.label(label_key)),
+            )
+            for one, vector in zip(questions, vectors, strict=True)
+        ]
+
+
+def _score_form(score: Score) -> dict[str, dict[str, float]]:
+    return {
+        "hit@1": asdict(score.hit_at(1)),
+        "hit@5": asdict(score.hit_at(5)),
+        "mrr": asdict(score.mean_reciprocal_rank),
+    }
 
 
 def _portions(things: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -8,6 +8,7 @@ tenant runs at a time.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -28,8 +29,9 @@ from kb.models import Document, Section
 from kb.terms import SectionKey, recount
 from kb.vectors import Embed, section_vectors
 
-EMBEDDED_AT_ONCE: Final = 64
-"""Sections in one call of the model: enough to fill its batches, few enough to show progress."""
+EMBEDDED_AT_ONCE: Final = 16
+"""Sections in one call of the model: enough to fill its batches, few enough that a question asked meanwhile waits for
+about a second, and to show progress."""
 
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('kb.ingest:' || :tenant_id, 0))")
 _METADATA: Final = ("ordinal", "labels", "url", "effective_from", "effective_to")
@@ -141,6 +143,20 @@ async def retire_missing(
         .values(deleted_at=now)
     )
     return len(gone)
+
+
+async def sources_below(session: AsyncSession, *, tenant_id: str, prefix: str) -> set[str]:
+    """Names of the sources that begin so and still hold a document."""
+    found = await session.scalars(
+        select(col(Document.source))
+        .where(
+            col(Document.tenant_id) == tenant_id,
+            col(Document.source).startswith(prefix, autoescape=True),
+            col(Document.deleted_at).is_(None),
+        )
+        .distinct()
+    )
+    return set(found)
 
 
 class _Stored(NamedTuple):
@@ -270,7 +286,9 @@ async def _add_vectors(
     progress(len(rows) - len(new))
     for start in range(0, len(new), EMBEDDED_AT_ONCE):
         batch = new[start : start + EMBEDDED_AT_ONCE]
-        found = section_vectors(embed, [row["text"] for row in batch], [row["context"] for row in batch])
+        texts, contexts = [row["text"] for row in batch], [row["context"] for row in batch]
+        # In a thread: an event loop that keeps leases alive must not wait for a model.
+        found = await asyncio.to_thread(section_vectors, embed, texts, contexts)
         vectors |= {row["content_hash"]: vector for row, vector in zip(batch, found, strict=True)}
         progress(len(batch))
     for row in rows:

@@ -103,12 +103,9 @@ async def search(
         At most `k` hits; ties end in the order of section ids. Empty where none reaches the floor: nothing is known
         about the question, and a list of the least unlike sections would be a guess.
     """
-    values = _filter_values(filters)
     literal = vector_literal(query_vector)
     connection = await session.connection()
-    near = await _vector_matches(connection, tenant_id, literal, values)
-    words = await weigh(connection, tenant_id=tenant_id, question=query, language=filters.language or DEFAULT_LANGUAGE)
-    worded = await lexical_matches(connection, words, tenant_id=tenant_id, filters=_FILTERS, values=values, pool=POOL)
+    near, worded = await _halves(connection, tenant_id, query, literal, filters)
     reasons = _reasons(near, worded)
     scores = {key: _fused(reason) for key, reason in reasons.items()}
     best = sorted(scores, key=lambda key: (-scores[key], key))[:k]
@@ -120,6 +117,40 @@ async def search(
     ]
     is_known = any(hit.similarity >= floor or hit.coverage >= COVERED_FLOOR for hit in hits)
     return hits if is_known else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rankings:
+    """The candidates of a question by either half and fused: section ids, best first."""
+
+    by_vector: tuple[str, ...]
+    by_words: tuple[str, ...]
+    fused: tuple[str, ...]
+
+
+async def rank(
+    session: AsyncSession, *, tenant_id: str, query: str, query_vector: NDArray[np.float32], filters: Filters
+) -> Rankings:
+    """What `search` chooses from, for measuring it; the arguments are its own."""
+    connection = await session.connection()
+    near, worded = await _halves(connection, tenant_id, query, vector_literal(query_vector), filters)
+    reasons = _reasons(near, worded)
+    return Rankings(
+        by_vector=tuple(key.section_id for key in near),
+        by_words=tuple(match.key.section_id for match in worded),
+        fused=tuple(key.section_id for key in sorted(reasons, key=lambda key: (-_fused(reasons[key]), key))),
+    )
+
+
+async def _halves(
+    connection: AsyncConnection, tenant_id: str, query: str, literal: str, filters: Filters
+) -> tuple[list[SectionKey], list[LexicalMatch]]:
+    """The nearest by vector and the best by words."""
+    values = _filter_values(filters)
+    near = await _vector_matches(connection, tenant_id, literal, values)
+    words = await weigh(connection, tenant_id=tenant_id, question=query, language=filters.language or DEFAULT_LANGUAGE)
+    worded = await lexical_matches(connection, words, tenant_id=tenant_id, filters=_FILTERS, values=values, pool=POOL)
+    return near, worded
 
 
 _FILTERS: Final = """

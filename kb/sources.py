@@ -39,7 +39,7 @@ class _Line(BaseModel):
     effective_to: date | None = None
 
 
-def read_documents(path: Path, *, language: str = "en") -> Iterator[ParsedDocument]:
+def read_documents(path: Path, *, language: str = "en", label_key: str | None = None) -> Iterator[ParsedDocument]:
     """All documents of a file or of a folder and its subfolders.
 
     A document's id is its path inside the folder without the ending (`billing/refund-policy`), unless its front matter
@@ -48,37 +48,38 @@ def read_documents(path: Path, *, language: str = "en") -> Iterator[ParsedDocume
     Args:
         path: Markdown, HTML, plain text, PDF, JSONL with lines `{"id", "title", "text"}`, or a folder of these.
         language: ISO 639-1 code for documents that do not name theirs.
+        label_key: a further key of JSONL lines whose value becomes an access label.
 
     Raises:
         DocumentError: something cannot be read; nothing is guessed in its place.
     """
     seen: set[str] = set()
-    for document in _documents(path, language):
+    for document in _documents(path, language, label_key):
         if document.document_id in seen:
             raise DocumentError(f"two documents in {path.name!r} have the id {document.document_id!r}: rename one")
         seen.add(document.document_id)
         yield document
 
 
-def _documents(path: Path, language: str) -> Iterator[ParsedDocument]:
+def _documents(path: Path, language: str, label_key: str | None) -> Iterator[ParsedDocument]:
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             inner = file.relative_to(path)
             if file.is_file() and file.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in inner.parts):
-                yield from _file(file, inner, language)
+                yield from _file(file, inner, language, label_key)
     elif not path.is_file():
         raise DocumentError(f"{str(path)!r} does not exist: name a file or a folder")
     elif path.suffix.lower() not in SUFFIXES:
         raise DocumentError(f"{path.name!r} is of an unknown kind: give one of {', '.join(sorted(SUFFIXES))}")
     else:
-        yield from _file(path, Path(path.name), language)
+        yield from _file(path, Path(path.name), language, label_key)
 
 
-def _file(file: Path, inner: Path, language: str) -> Iterator[ParsedDocument]:
+def _file(file: Path, inner: Path, language: str, label_key: str | None) -> Iterator[ParsedDocument]:
     document_id = "/".join(filter(None, (slug(step) for step in inner.with_suffix("").parts))) or "document"
     suffix = file.suffix.lower()
     if suffix == ".jsonl":
-        yield from _lines(file, language)
+        yield from _lines(file, language, label_key)
         return
     try:
         content = file.read_bytes()
@@ -100,7 +101,7 @@ def _plain(text: str, document_id: str, language: str) -> ParsedDocument:
     return ParsedDocument(document_id=document_id, title="", language=language, sections=outline.sections())
 
 
-def _lines(file: Path, language: str) -> Iterator[ParsedDocument]:
+def _lines(file: Path, language: str, label_key: str | None) -> Iterator[ParsedDocument]:
     try:
         lines = file.open("rb")
     except OSError as error:
@@ -110,16 +111,17 @@ def _lines(file: Path, language: str) -> Iterator[ParsedDocument]:
             where = f"{file.name}:{number}"
             text = checked_text(content, where).strip()
             if text:
-                yield _line(text, where, language)
+                yield _line(text, where, language, label_key)
 
 
 def _unreadable(file: Path, error: OSError) -> DocumentError:
     return DocumentError(f"{file.name!r} cannot be read: {error.strerror}; check its permissions")
 
 
-def _line(text: str, where: str, language: str) -> ParsedDocument:
+def _line(text: str, where: str, language: str, label_key: str | None) -> ParsedDocument:
     try:
-        line = _Line.model_validate(json.loads(text))
+        content = json.loads(text)
+        line = _Line.model_validate(content)
     except (json.JSONDecodeError, RecursionError) as error:
         raise DocumentError(f"line {where!r} is not JSON: {error}; give one object on each line") from error
     except ValidationError as error:
@@ -136,7 +138,7 @@ def _line(text: str, where: str, language: str) -> ParsedDocument:
         language=line.language or language,
         sections=outline.sections(),
         url=line.url,
-        labels=line.labels,
+        labels=line.labels if label_key is None else (*line.labels, str(content.get(label_key, ""))),
         effective_from=line.effective_from,
         effective_to=line.effective_to,
     )

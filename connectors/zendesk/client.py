@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -34,6 +34,7 @@ from connectors.zendesk import export
 from connectors.zendesk.attachments import Files
 from connectors.zendesk.credentials import ApiToken, ClientCredentials, OAuthClient, TokenCredentials
 from connectors.zendesk.export import ExportPage
+from connectors.zendesk.fields import Fields, mapping
 from connectors.zendesk.transport import (
     DEFAULT_PAUSE_S,
     Credentials,
@@ -270,6 +271,24 @@ class ZendeskAdapter:
             page = export.fetch(zendesk.tickets, start=start, cursor=cursor)
         return export.read_page(page)
 
+    def read_json(self, what: str, path: str, values: Mapping[str, str]) -> Fields:
+        """One JSON object of the API, for what zenpy does not know.
+
+        Args:
+            what: is read, in the words of an error.
+            path: below `/api/v2/`.
+            values: of the query.
+
+        Raises:
+            ConnectorError: as for `ticket`.
+        """
+        with self._reading(what):
+            self._client()
+            session: requests.Session = self._local.session
+            url = f"https://{self._subdomain}.zendesk.com/api/v2/{path}"
+            answer = session.get(url, params=dict(values), timeout=self._timeout_s, allow_redirects=False).json()
+        return mapping(answer, what)
+
     @contextmanager
     def _reading(self, what: str) -> Iterator[Any]:
         """This thread's zenpy client, with everything that can go wrong in a read turned into our errors."""
@@ -348,7 +367,7 @@ class ZendeskAdapter:
                 timeout=self._timeout_s,
                 disable_cache=True,
             )
-            self._local.client, self._local.transport = client, transport
+            self._local.client, self._local.transport, self._local.session = client, transport, session
         return client
 
     def _session(self, transport: Transport) -> requests.Session:

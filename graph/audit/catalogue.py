@@ -171,6 +171,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "account.signed_out": _account("a person signed out"),
     "account.sso_linked": _account("an account was bound to the identity provider's"),
     "account.sign_in_refused": Kind("somebody could not sign in", is_open=True),
+    "knowledge.changed": Kind(
+        "sections that answers may cite came or went, as their source changed",
+        {"source": T, "sections_added": N, "sections_retired": N, "documents_retired": N},
+    ),
     "log.exported": Kind("somebody took events out", {"what": T}, {"ticket_id": T, "run": T, "opened": B}),
     "log.key_rotated": Kind("the key that signs the log changed", {"before": T, "after": T}),
     "preference.set": Kind(

@@ -110,3 +110,27 @@ def test_path_that_is_missing_is_one_clear_line_and_status_two(runtime: Runtime,
     assert refused.exit_code == 2
     assert "does not exist: name a file or a folder" in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_score_prints_how_often_the_right_section_is_found_by_either_half(runtime: Runtime, tmp_path: Path) -> None:
+    passages = tmp_path / "passages.jsonl"
+    rows = [
+        {"id": "a1", "site": "a", "text": "A broken lamp is replaced."},
+        {"id": "a2", "site": "a", "text": "Parcels leave on Monday."},
+        {"id": "b1", "site": "b", "text": "A broken lamp is repaired."},
+    ]
+    passages.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text(
+        '{"site": "a", "question": "broken lamp replaced", "gold": ["a1"]}\n'
+        '{"site": "b", "question": "broken lamp replaced", "gold": ["a1"]}\n'
+    )
+    kb(runtime, "ingest", str(passages), "--label-key", "site")
+    scored = json.loads(kb(runtime, "score", str(asked), "--label-key", "site", "--json").stdout)
+    assert scored["questions"] == 2
+    for half in ("by_vector", "by_words", "fused"):
+        assert scored[half]["hit@1"]["mean"] == scored[half]["mrr"]["mean"] == 0.5
+    told = kb(runtime, "score", str(asked)).stdout
+    assert "hit@5 0.000" in told  # a reader without the label finds nothing
+    refused = kb(runtime, "score", str(passages))
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
-from graph.models.embedding import Embedder, load_embedder
+from graph.models.embedding import Embedder
 from kb.documents import ParsedDocument, ParsedSection
 from kb.ingest import ingest
 from kb.models import USE_FULL_TEXT_INDEX
@@ -25,11 +25,6 @@ from tests.kb.words import WordEmbedding
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TODAY = Filters(on=NOW.date())
 LIBRARY = Path(__file__).parents[2] / "kb" / "library" / "demo-shop"
-
-
-@pytest.fixture(scope="session")
-def model() -> Embedder:
-    return load_embedder()
 
 
 def a_document(document_id: str, body: str, **more: Any) -> ParsedDocument:

@@ -21,6 +21,8 @@ from connectors.sandbox.zendesk.apps import AppHost, AppPlace
 from connectors.sandbox.zendesk.directory_api import DirectoryApi
 from connectors.sandbox.zendesk.events import Announcer
 from connectors.sandbox.zendesk.file_api import FileApi
+from connectors.sandbox.zendesk.help_center import SOURCE_LOCALE, HelpCenter
+from connectors.sandbox.zendesk.help_center_api import HelpCenterApi
 from connectors.sandbox.zendesk.http import Desk
 from connectors.sandbox.zendesk.limits import Limits, Meter
 from connectors.sandbox.zendesk.records import Attachment, Json, JsonValue, Ticket, User
@@ -95,6 +97,7 @@ class ZendeskDouble:
         self._desk = Desk(self._account, self._access, Meter(limits or Limits(), now), faults)
         self._faults = faults
         self._apps = AppHost(self._account, app, now) if app is not None else None
+        self.help_center = HelpCenter(self._account)
         for email in dict.fromkeys(email for _, email in oauth_clients.values()):
             self._account.add_user(name="Countersign", email=email, verified=True, role="admin")
         if webhook_url is not None:
@@ -106,6 +109,7 @@ class ZendeskDouble:
             self._desk.token_route(),
             *TicketApi(self._desk).routes(),
             *DirectoryApi(self._desk, self._faults).routes(),
+            *HelpCenterApi(self._desk, self.help_center).routes(),
             *WebhookApi(self._desk).routes(),
             *FileApi(self._account, self._faults).routes(),
             *(self._apps.routes() if self._apps is not None else ()),
@@ -156,6 +160,39 @@ class ZendeskDouble:
         """Make a macro of (field, value) actions; the id."""
         with self._account.lock:
             return self._account.add_macro(title, actions).macro_id
+
+    def add_user_segment(self, name: str, *, user_type: str = "signed_in_users", tags: Iterable[str] = ()) -> int:
+        """Make a user segment of the Help Center; the id."""
+        with self._account.lock:
+            return self.help_center.add_segment(name, user_type=user_type, tags=tags).segment_id
+
+    def add_article(
+        self,
+        title: str,
+        body: str,
+        *,
+        locale: str = SOURCE_LOCALE,
+        draft: bool = False,
+        segments: Iterable[int] = (),
+        labels: Iterable[str] = (),
+    ) -> int:
+        """Write an article of HTML; the id. Without segments everybody may see it."""
+        with self._account.lock:
+            article = self.help_center.add_article(locale=locale, segment_ids=segments, label_names=labels)
+            self.help_center.translate(article.article_id, locale, title=title, body=body, draft=draft)
+            return article.article_id
+
+    def translate_article(
+        self, article_id: int, title: str, body: str, *, locale: str = SOURCE_LOCALE, draft: bool = False
+    ) -> None:
+        """Write an article anew, or in another locale."""
+        with self._account.lock:
+            self.help_center.translate(article_id, locale, title=title, body=body, draft=draft)
+
+    def archive_article(self, article_id: int) -> None:
+        """Take an article out of the Help Center: the API does not tell of it any more."""
+        with self._account.lock:
+            self.help_center.articles.pop(article_id)
 
     def add_ticket_field(self, title: str, kind: str = "text") -> int:
         """Make a custom field; the id. A field that was not made here is passed over in updates, without an error."""

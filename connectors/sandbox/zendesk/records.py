@@ -85,6 +85,46 @@ class TicketField:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class UserSegment:
+    """Who may see an article: staff or signed-in users, with all of the tags."""
+
+    segment_id: int
+    name: str
+    user_type: str
+    tags: tuple[str, ...]
+    created_at: datetime
+
+    def holds(self, user: User) -> bool:
+        """Whether the user belongs to it."""
+        return (user.is_staff or self.user_type != "staff") and set(self.tags) <= set(user.tags)
+
+
+@dataclass(slots=True)
+class Translation:
+    """An article in one locale."""
+
+    translation_id: int
+    locale: str
+    title: str
+    body: str
+    draft: bool
+    updated_at: datetime
+
+
+@dataclass(slots=True)
+class Article:
+    """A Help Center article. `changed_at` orders the export."""
+
+    article_id: int
+    source_locale: str
+    segment_ids: tuple[int, ...]
+    label_names: tuple[str, ...]
+    created_at: datetime
+    changed_at: datetime
+    translations: dict[str, Translation] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Comment:
     """One comment. `flags` are the vendor's numbers for what is doubtful about it.
