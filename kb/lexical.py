@@ -45,6 +45,11 @@ class Words:
     weights: Mapping[str, float]
     choosing: Sequence[str]
 
+    @property
+    def candidates(self) -> str:
+        """The words that choose, as a tsquery: a candidate holds at least one of them."""
+        return " | ".join(_quoted(lexeme) for lexeme in self.choosing)
+
 
 @dataclass(frozen=True, slots=True)
 class LexicalMatch:
@@ -117,7 +122,7 @@ async def lexical_matches(
             "tenant_id": tenant_id,
             "words": [_quoted(lexeme) for lexeme in words.weights],
             "weights": list(words.weights.values()),
-            "candidates": " | ".join(_quoted(lexeme) for lexeme in words.choosing),
+            "candidates": words.candidates,
             "most_candidates": MOST_CANDIDATES,
             "pool": pool,
         },

@@ -20,6 +20,7 @@ from evals.bench.panel import panel
 from evals.bench.policy_analysis import policy_check, policy_diff
 from evals.bench.policy_decide import decide
 from evals.bench.policy_whatif import whatif
+from evals.bench.retrieval import retrieval
 from evals.bench.rows import Row
 from evals.bench.run import run
 from evals.bench.webhook import webhook
@@ -43,6 +44,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "audit_verify": audit_verify,
     "model_cost": model_cost,
     "panel": panel,
+    "retrieval": retrieval,
 }
 
 
