@@ -152,7 +152,12 @@ def _accepted(ticket: dict[str, Any]) -> list[str]:
     return labels
 
 
-def redact(file: Annotated[Path, INPUT] = Path("-")) -> None:
+def redact(
+    file: Annotated[Path, INPUT] = Path("-"),
+    score: Annotated[
+        bool, typer.Option("--score", help='compare with each line\'s "spans" and "order_id"; print recall per class')
+    ] = False,
+) -> None:
     """Take personal data out of texts: lines of {"id", "text"} in, the safe text and the places out.
 
     A ticket's {"subject", "body"} is read as well: its text is the subject, an empty line and the body. An optional
@@ -161,6 +166,16 @@ def redact(file: Annotated[Path, INPUT] = Path("-")) -> None:
     from graph.redaction.profile import KnownProfile
     from graph.redaction.redact import RedactionError
     from graph.redaction.redact import redact as redact_text
+    from graph.redaction.scoring import LabelError, RedactionScore
+
+    tallies = RedactionScore()
+
+    def compare(line: dict[str, Any]) -> dict[str, Any]:
+        try:
+            tallies.add(line)
+        except (LabelError, RedactionError) as error:
+            raise LineError(str(error)) from error
+        return {}
 
     def answer(line: dict[str, Any]) -> dict[str, Any]:
         known = line.get("known") or {}
@@ -173,7 +188,18 @@ def redact(file: Annotated[Path, INPUT] = Path("-")) -> None:
         events = [{"class": event.data_class.value, "start": event.start, "end": event.end} for event in safe.events]
         return {"id": line.get("id"), "text": safe.text, "events": events}
 
-    _each_line(file, answer)
+    if not score:
+        _each_line(file, answer)
+        return
+    try:
+        _each_line(file, compare, is_silent=True)
+    finally:
+        if tallies.by_class:
+            print("\n".join(tallies.lines()))
+    if not tallies.by_class:
+        _stop('no line is labelled: give "spans", or an "order_id"')
+    if not tallies.holds:
+        raise typer.Exit(1)
 
 
 def _whole_text(line: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evals.hostile_tickets.desk import Desk, payloads
+from evals.hostile_tickets.desk import Desk, Remembering, payloads
 from evals.hostile_tickets.trial import lines_of, try_honest, try_payloads
 from graph.models.embedding import load_embedder
 from graph.models.local.model import load_local_model
@@ -31,7 +31,7 @@ def main() -> int:
     except (OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"cannot read the input: {error}\n")
         return 2
-    desk = Desk(load_local_model(load_embedder(), shop_currency="usd"))
+    desk = Desk(load_local_model(Remembering(load_embedder()), shop_currency="usd"))
     result = try_payloads(desk, texts, each=given.each, seed=given.seed)
     try_honest(desk, result, honest)
     sys.stdout.write("\n".join(result.lines()) + "\n")

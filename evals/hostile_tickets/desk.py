@@ -6,12 +6,15 @@ carries them; none of them is an input of the decision, and this is where that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Final
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from connectors.orders.wire import Category, Fulfilment, ItemView, OrderView
@@ -22,7 +25,7 @@ from graph.casefile import facts_for
 from graph.checks.evidence import ground_of
 from graph.dossier import ChargeHistory, Dossier, Identity
 from graph.drafting import draft_of, paragraphs, questions
-from graph.models.local.model import LocalModel
+from graph.models.local.model import Embeds, LocalModel
 from graph.models.triage import Sensitive, Triage
 from graph.nodes.plan import LOW_CONFIDENCE_PERCENT
 from graph.planning import Plan, plan
@@ -93,6 +96,21 @@ def payloads() -> tuple[str, ...]:
     """The texts that ship."""
     content = (files("evals.hostile_tickets") / "payloads.yaml").read_text(encoding="utf-8")
     return TypeAdapter(tuple[str, ...]).validate_python(yaml.safe_load(content))
+
+
+class Remembering:
+    """An embedder that embeds each sentence once: a payload is tried in many places, an honest ticket many times."""
+
+    def __init__(self, embedder: Embeds) -> None:
+        self._embedder = embedder
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row for each text."""
+        new = [one for one in dict.fromkeys(texts) if one not in self._known]
+        if new:
+            self._known |= dict(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._known[one] for one in texts])
 
 
 class Desk:

@@ -15,7 +15,11 @@ import phonenumbers
 
 from graph.redaction.finding import DataClass, Finding
 
-_CANDIDATE: Final = re.compile(r"(?<![\w#$@/.-])(?:\+|\(\+?)?\d(?:[ .\-/()]{0,3}\d){5,16}+(?![\w@%]|[.,]\d)")
+_CANDIDATE: Final = re.compile(
+    r"(?<![\w#$@/.-])(?P<number>(?:\+|\(\+?)?\d(?:[ .\-/()]{0,3}\d){5,16}+)"
+    r"(?:[ ,]{0,2}(?:x|ext\.?|extension|poste|durchwahl|ramal)[ .]?\d{1,6})?+(?![\w@%]|[.,]\d)",
+    re.IGNORECASE,
+)
 _DATE: Final = re.compile(
     r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))(?:[ ]\d{1,2}(?:[ .]\d{2})?)?"
 )
@@ -33,8 +37,8 @@ _ORDER_BEFORE: Final = re.compile(
 )
 _PHONE_NEAR: Final = re.compile(
     r"\b(?:tel|tele?phone|phone|ph|cell|mobile|mob|call|calling|call(?:ed)?|ring|rang|dial|fax|whats ?app|text|"
-    r"sms|reach|"
-    r"contact|number|llam\w*|tel\u00e9fono|m\u00f3vil|telefon|anruf\w*|handy|appel\w*|t\u00e9l\u00e9phone|portable|"
+    r"sms|reach|hotline|helpline|support line|voice ?mail|"
+    r"contact|number|llam\w*|tel\u00e9fono|m\u00f3vil|telefon\w*|ruf\w*|anruf\w*|handy\w*|appel\w*|t\u00e9l\u00e9phone|portable|"
     r"telefone|celular|ligue|ligar)\b|\u96fb\u8a71|\u643a\u5e2f",
     re.IGNORECASE,
 )
@@ -46,11 +50,10 @@ _MIN_DIGITS: Final = 7
 def find_phones(flat: str) -> Iterator[Finding]:
     """Telephone numbers in order; the key is the digits, so two spellings of one number share a placeholder."""
     for match in _CANDIDATE.finditer(flat):
-        start, end = match.start(), match.end()
-        text = match.group()
-        digits = re.sub(r"\D", "", text)
+        start, end = match.span("number")
+        digits = re.sub(r"\D", "", match["number"])
         if len(digits) >= _MIN_DIGITS and _is_phone(flat, start, end, digits):
-            yield Finding(start, end, DataClass.PHONE, digits)
+            yield Finding(start, match.end(), DataClass.PHONE, digits)
 
 
 def _is_phone(flat: str, start: int, end: int, digits: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from graph.redaction.addresses import find_addresses
 from graph.redaction.finding import DataClass, Finding, flatten
 from graph.redaction.phones import find_phones
 from graph.redaction.profile import KnownProfile, find_known
@@ -34,6 +35,7 @@ _RECOGNISERS: Final[tuple[Callable[[str], Iterator[Finding]], ...]] = (
     find_cvcs,
     find_ssns,
     find_ips,
+    find_addresses,
     find_phones,
 )
 _CHECKED_AGAIN: Final[tuple[Callable[[str], Iterator[Finding]], ...]] = (find_emails, find_ibans, find_cards, find_ssns)

@@ -8,6 +8,7 @@ import socket
 import time
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from graph.redaction.finding import DataClass, flatten, fold
 from graph.redaction.profile import KnownProfile
 from graph.redaction.redact import Redacted, RedactionError, redact
+from graph.redaction.scoring import LabelError, RedactionScore
 
 DEV = Path(__file__).parents[4] / "shared" / "data" / "dev"
 
@@ -34,6 +36,16 @@ DEV = Path(__file__).parents[4] / "shared" / "data" / "dev"
         ("key sk_live_51Habcdefgh12", "key [SECRET_1]"),
         ("password: hunter22", "password: [SECRET_1]"),
         ("a@x.org, b@x.org, A@x.org", "[EMAIL_1], [EMAIL_2], [EMAIL_1]"),
+        ("ring (201)555-0123x123 or +1-201-555-0199 ext. 4", "ring [PHONE_1] or [PHONE_2]"),
+        ("Meine Telefonnummer ist 2015550123.", "Meine Telefonnummer ist [PHONE_1]."),
+        ("I live at 12 Baker Street, London NW1 6XE now", "I live at [ADDRESS_1] now"),
+        ("to Lindenweg 7, 10115 Berlin or Hauptstra\u00dfe 12a", "to [ADDRESS_1] or [ADDRESS_2]"),
+        ("chez 12 bis rue de la Paix, 75002 Paris", "chez [ADDRESS_1]"),
+        ("Calle de Alcal\u00e1 45, 28014 Madrid; Rua Augusta 100", "[ADDRESS_1]; [ADDRESS_2]"),
+        (
+            "\u3012150-0002 \u6771\u4eac\u90fd\u6e0b\u8c37\u533a\u6e0b\u8c372-21-1\u3067\u3059",
+            "[ADDRESS_1]\u3067\u3059",
+        ),
     ],
 )
 def test_personal_data_becomes_a_numbered_placeholder(text: str, safe: str) -> None:
@@ -49,6 +61,7 @@ def test_personal_data_becomes_a_numbered_placeholder(text: str, safe: str) -> N
         "on 12.10.2025 at 14:30 it was 1.234,50 EUR",
         "std::vector and 10:30",
         "order 630427373398 is late",
+        "two 3 Way plugs and 1234567 x2 of order 55012",
     ],
 )
 def test_order_numbers_dates_and_amounts_survive(text: str) -> None:
@@ -112,6 +125,38 @@ def test_redaction_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert redact("a@x.org +49 171 5550142").text == "[EMAIL_1] [PHONE_1]"
+
+
+@pytest.mark.parametrize("region", ["US", "GB", "DE", "FR", "ES", "PT", "BR", "JP", "AU", "IN", "IT", "NL", "SE", "MX"])
+def test_telephone_numbers_of_any_country_go_in_any_common_form(region: str) -> None:
+    number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert number is not None
+    for form in (0, 1, 2):  # E164, international, national
+        written = phonenumbers.format_number(number, form)
+        assert redact(f"Please call me at {written} after six").text == "Please call me at [PHONE_1] after six"
+
+
+def test_the_score_counts_values_gone_orders_kept_and_what_nobody_labelled() -> None:
+    score = RedactionScore()
+    text = "card 4242 4242 4242 4242 of Jo, mail jo@x.org"
+    score.add(
+        {"text": text, "spans": [{"class": "card", "start": 5, "end": 24}, {"class": "person", "start": 28, "end": 30}]}
+    )
+    score.add(
+        {
+            "full_text": "ring 555-0142",
+            "spans": [{"entity_type": "PHONE_NUMBER", "start_position": 5, "end_position": 13}],
+        }
+    )
+    score.add({"body": "where is order 1042", "order_id": "1042"})
+    right = {name: (tally.right, tally.total) for name, tally in score.by_class.items()}
+    assert right == {"card": (1, 1), "person": (0, 1), "phone": (1, 1), "order numbers kept": (1, 1)}
+    assert score.unlabelled == 1
+    assert score.holds
+    score.add({"text": "the card of 12", "spans": [{"class": "card", "start": 12, "end": 14}]})
+    assert not score.holds
+    with pytest.raises(LabelError, match="not in the text"):
+        score.add({"text": "a", "spans": [{"class": "card", "start": 0, "end": 2}]})
 
 
 @pytest.mark.skipif(not DEV.exists(), reason="development data not there")
