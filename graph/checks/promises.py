@@ -36,10 +36,10 @@ def refunds_without_verdict(reading: Reading) -> Iterator[Finding]:
             yield Finding("promises", "an amount is promised that no verdict allows", place)
 
 
-def guarantees(reading: Reading) -> Iterator[Finding]:
+def assurances(reading: Reading) -> Iterator[Finding]:
     """Words that bind the shop beyond what was decided."""
-    for place in _found(reading, "guarantees"):
-        yield Finding("guarantees", "the reply promises something that no verdict stands for", place)
+    for place in _found(reading, "assurances"):
+        yield Finding("assurances", "the reply promises something that no verdict stands for", place)
 
 
 def offers(reading: Reading) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ CHECKS: Final = (
         Binds.EVERYONE,
         refunds_without_verdict,
     ),
-    Check("guarantees", "nothing is guaranteed", Binds.AGENT, guarantees),
+    Check("assurances", "nothing is assured beyond what was decided", Binds.AGENT, assurances),
     Check("offers", "no voucher, discount, replacement or gift is offered", Binds.AGENT, offers),
     Check("cancellations", "nothing is said to be cancelled that no verdict cancels", Binds.AGENT, cancellations),
     Check("completeness", "money that goes back is told with its amount", Binds.AGENT, left_out),

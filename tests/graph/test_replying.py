@@ -206,7 +206,7 @@ def with_text(text: str) -> Draft:
         ("Write to bob.stone@customers.example", "personal_data"),
         ("Your card 4242 4242 4242 4242 was used", "personal_data"),
         ("We are liable for this.", "admission"),
-        ("We guarantee that it arrives.", "guarantees"),
+        ("We guarantee that it arrives.", "assurances"),
         ("You will be refunded tomorrow.", "dates"),
         ("You also get $50.00.", "amounts"),
         ("You also get EUR 50.", "amounts"),
@@ -245,7 +245,7 @@ def test_a_person_answers_for_edited_words_but_not_for_links_ids_or_personal_dat
     bold = "The parcel comes on Monday, we promise, and you keep 15 % of it."
     assert checks(a_draft(), edited=bold) == set()
     noted = remarks(a_draft(), evidence(), bold)
-    assert {one.check for one in noted} >= {"dates", "guarantees", "numbers"}
+    assert {one.check for one in noted} >= {"dates", "assurances", "numbers"}
     assert {bold[slice(*one.place)] for one in noted if one.place} >= {"Monday", "we promise", "15 %"}
     # Money that no verdict releases is nobody's to promise: limits and approvals would mean nothing.
     assert checks(a_draft(), edited="We will refund $50 on top.") == {"promises"}
