@@ -11,6 +11,7 @@ from rich.console import Console
 
 from app.errors import UsageError
 from evals.crash.sweep import Tally, Watch, all_pairs, points_of, sampled_pairs, single_kills, sweep, told
+from evals.crash.trial import Kill
 from evals.trials.ground import opened_ground
 
 ALL: Final = "all"
@@ -28,6 +29,10 @@ def crash(
     pairs: Annotated[
         str | None, typer.Option(metavar="N|all", help="Kill again during the recovery, in so many trials.")
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="POINT", help="Only the kill at this point, as a failure names it.")
+    ] = None,
+    delay: Annotated[float, typer.Option(min=0, help="With --at: seconds until the restart.")] = 0.0,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Begin no further trial after so long, and count those that were made.")
     ] = None,
@@ -42,7 +47,9 @@ def crash(
         points = points_of(ground)
         tally = Tally(len(points))
         watch = Watch(console.print, None if minutes is None else started + 60 * minutes)
-        if pairs is None:
+        if at is not None:
+            sweep(ground, tally, [Kill(at, delay)], watch)
+        elif pairs is None:
             kills = list(single_kills(points, trials=trials, seed=seed, every_delay=every_delay))
             console.print(f"{len(points)} points, {len(kills)} kills")
             sweep(ground, tally, kills, watch)

@@ -21,7 +21,8 @@ QUIET_S: Final = 0.3
 DEAD_S: Final = 1.2
 """Nothing has moved for so long, and nothing is due: a dead process' leases are waited for. Where nothing comes of it,
 the next wait is twice as long, so that the live worker of a slow machine is not robbed of its leases for ever."""
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 240.0
+"""Nothing has moved for so long: it never will. A process that hardly gets a core has taken more than a minute."""
 LEASE_PASSES_S: Final = 130.0
 """Longer than any lease."""
 
