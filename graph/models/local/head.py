@@ -1,12 +1,13 @@
-"""From sentences to intents: a linear head over sentence vectors and cues, and a second one over the whole ticket.
+"""From the parts of a ticket to its intents: two scorers of single texts, and a weighing of what they say of a ticket.
 
-The first head says what each sentence speaks for. The second weighs, for each intent alike, the best sentence, the
-subject, the average of the ticket and the cues, so that it has few weights and cannot learn single tickets. Both are
-plain matrices in `data/head.npz`, loaded without pickle; a head fitted on other examples than those shipped is refused.
+One scorer goes by meaning and cues, one by wording; both answer for every part. The weighing puts their answers
+together with the same few weights for every intent, so that it cannot learn single tickets. All are plain matrices in
+`data/head.npz`, loaded without pickle; a head fitted on other examples than those shipped is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -16,98 +17,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.models.local.examples import LABELS, data_hash
+from graph.models.local.reading import Matrix, Reading, Texts
+from graph.models.local.wording import Wording
 from policies.vocabulary import Intent
 
-Matrix = NDArray[np.float32]
-
-EMBEDDING_WEIGHT: Final = 5.0
-CUE_WEIGHT: Final = 1.5
 INTENTS: Final = tuple(Intent)
 _REQUESTS: Final = len(INTENTS)
+_FLOOR: Final = 0.01
+_MOST_CUES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorers:
+    """The linear scorers of one text; each answers for `LABELS`."""
+
+    meaning_weights: Matrix
+    meaning_bias: Matrix
+    wording_weights: Matrix
+    wording_bias: Matrix
+
+    def by_meaning(self, meanings: Matrix) -> Matrix:
+        """The probability of each label for each row; shape `(rows, len(LABELS))`."""
+        return _softmax(np.asarray(meanings @ self.meaning_weights.T + self.meaning_bias))
+
+    def by_wording(self, texts: Sequence[Wording]) -> Matrix:
+        """The same by words."""
+        scores = [self.wording_weights[:, text.places] @ text.weights + self.wording_bias for text in texts]
+        return _softmax(np.array(scores, dtype=np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What the scorers say of a ticket: `rows` holds the same columns for each intent, `best` the surest sentence."""
+
+    rows: Matrix
+    best: Matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """The fitted weights. `sentence_*` answer for `LABELS`, `ticket_*` for `Intent`; `temperature` calibrates."""
+    """The fitted weights. `unsure_below` is the confidence in whole percent under which the intent is a guess."""
 
-    sentence_weights: Matrix
-    sentence_bias: Matrix
+    scorers: Scorers
     ticket_weights: Matrix
     ticket_bias: Matrix
-    temperature: float
+    unsure_below: int
     data_hash: str
 
-    def sentence_probabilities(self, vectors: Matrix, cues: Matrix) -> Matrix:
-        """The probability of each label for each sentence; shape `(sentences, len(LABELS))`."""
-        return _softmax(np.asarray(sentence_features(vectors, cues) @ self.sentence_weights.T + self.sentence_bias))
-
-    def ticket_probabilities(self, ticket: TicketFeatures) -> Matrix:
+    def probabilities(self, judged: Judged) -> Matrix:
         """The calibrated probability that each intent is the primary one; shape `(len(Intent),)`."""
-        scores = ticket.rows @ self.ticket_weights + self.ticket_bias
-        calibrated: Matrix = _softmax(scores[None, :] / self.temperature)[0]
-        return calibrated
+        probabilities: Matrix = _softmax((judged.rows @ self.ticket_weights + self.ticket_bias)[None, :])[0]
+        return probabilities
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TicketFeatures:
-    """One row for each intent, the same columns for all."""
-
-    rows: Matrix
-
-
-def sentence_features(vectors: Matrix, cues: Matrix) -> Matrix:
-    """Vectors and cue counts side by side, scaled so that neither drowns the other."""
-    scaled = [vectors * EMBEDDING_WEIGHT, cues * CUE_WEIGHT]
-    return np.asarray(np.hstack(scaled), dtype=np.float32)
+def judge(scorers: Scorers, reading: Reading) -> Judged:
+    """Let both scorers answer for every part of a ticket."""
+    meant, meant_whole, meant_lines = _columns(scorers, reading, is_by_meaning=True)
+    worded, worded_whole, worded_lines = _columns(scorers, reading, is_by_meaning=False)
+    best: Matrix = np.asarray(((meant_lines + worded_lines) / 2).max(axis=0), dtype=np.float32)
+    found = np.minimum((reading.cues > 0).sum(axis=0), _MOST_CUES).astype(np.float32)
+    both = [found, found / (found.sum() + 1), _log(best), _log((meant_whole + worded_whole) / 2)]
+    return Judged(np.stack([*meant, *worded, *both], axis=1).astype(np.float32), best)
 
 
-def whole_ticket(vectors: Matrix, cues: Matrix) -> tuple[Matrix, Matrix]:
-    """The ticket as one sentence: the average direction and the cues found anywhere."""
-    mean = vectors.mean(axis=0, keepdims=True)
-    return mean / max(float(np.linalg.norm(mean)), 1e-6), np.minimum(cues.sum(axis=0, keepdims=True), 2)
+def _columns(scorers: Scorers, reading: Reading, *, is_by_meaning: bool) -> tuple[list[Matrix], Matrix, Matrix]:
+    def answers(texts: Texts) -> Matrix:
+        found = scorers.by_meaning(texts.meanings) if is_by_meaning else scorers.by_wording(texts.wordings)
+        return found[:, :_REQUESTS]
 
-
-def ticket_features(sentences: Matrix, cues: Matrix, subject: Matrix | None, whole: Matrix) -> TicketFeatures:
-    """What speaks for each intent in a ticket.
-
-    Args:
-        sentences: label probabilities of each sentence in order, the subject's last where there is one.
-        cues: cue counts of the same sentences.
-        subject: the subject's label probabilities, None where the ticket has no subject.
-        whole: label probabilities of the ticket as one sentence.
-    """
-    requests = sentences[:, :_REQUESTS]
-    ordered = np.sort(requests, axis=0)[::-1]
-    best = ordered[0]
-    second = ordered[1] if len(ordered) > 1 else np.zeros_like(best)
-    total = requests.sum(axis=0)
-    place = requests.argmax(axis=0) / max(1, len(requests) - 1)
-    found = np.minimum((cues > 0).sum(axis=0), 3)
-    rows = np.stack(
-        [
-            np.log(best + 0.02),
-            second,
-            total / (total.sum() + 1e-6),
-            subject[:_REQUESTS] if subject is not None else np.zeros_like(best),
-            whole[:_REQUESTS],
-            np.minimum(found, 2),
-            found / (found.sum() + 1),
-            best * (1 - place),
-        ],
-        axis=1,
-    )
-    return TicketFeatures(rows.astype(np.float32))
+    whole, lines, pairs = answers(reading.whole)[0], answers(reading.sentences), answers(reading.pairs)
+    subject = answers(reading.subject)[0] if reading.subject is not None else np.zeros_like(whole)
+    total, strongest = lines.sum(axis=0), lines.max(axis=0)
+    # People open with what they came for; what a later sentence says alone is more often an afterthought.
+    place = lines.argmax(axis=0) / max(1, len(lines) - 1)
+    columns = [
+        _log(whole),
+        _log(strongest),
+        _log(pairs.max(axis=0)),
+        total / (total.sum() + 1e-6),
+        subject,
+        strongest * (1 - place),
+    ]
+    return columns, whole, lines
 
 
 def save_head(head: Head, path: Path) -> None:
-    """Write the weights as an uncompressed `.npz` of plain arrays."""
-    np.savez(
+    """Write the weights as a compressed `.npz` of plain arrays; the wide matrix of words in half precision."""
+    scorers = head.scorers
+    np.savez_compressed(
         path,
-        sentence_weights=head.sentence_weights,
-        sentence_bias=head.sentence_bias,
+        meaning_weights=scorers.meaning_weights.astype(np.float32),
+        meaning_bias=scorers.meaning_bias.astype(np.float32),
+        wording_weights=scorers.wording_weights.astype(np.float16),
+        wording_bias=scorers.wording_bias.astype(np.float32),
         ticket_weights=head.ticket_weights,
         ticket_bias=head.ticket_bias,
-        temperature=np.array(head.temperature),
+        unsure_below=np.array(head.unsure_below),
         data_hash=np.array(head.data_hash),
         labels=np.array(LABELS),
     )
@@ -123,18 +128,25 @@ def load_head() -> Head:
         as_file(files("graph.models.local") / "data" / "head.npz") as path,
         np.load(path, allow_pickle=False) as stored,
     ):
-        head = Head(
-            stored["sentence_weights"],
-            stored["sentence_bias"],
+        labels = tuple(str(label) for label in stored["labels"])
+        if labels != LABELS or str(stored["data_hash"]) != data_hash():
+            raise ValueError("the stored head was fitted on other examples: run 'countersign triage --train'")
+        return Head(
+            Scorers(
+                stored["meaning_weights"],
+                stored["meaning_bias"],
+                stored["wording_weights"].astype(np.float32),
+                stored["wording_bias"],
+            ),
             stored["ticket_weights"],
             stored["ticket_bias"],
-            float(stored["temperature"]),
+            int(stored["unsure_below"]),
             str(stored["data_hash"]),
         )
-        labels = tuple(str(label) for label in stored["labels"])
-    if labels != LABELS or head.data_hash != data_hash():
-        raise ValueError("the stored head was fitted on other examples: run 'python -m graph.models.local.train'")
-    return head
+
+
+def _log(probabilities: NDArray[np.floating]) -> Matrix:
+    return np.asarray(np.log(probabilities + _FLOOR), dtype=np.float32)
 
 
 def _softmax(scores: Matrix) -> Matrix:

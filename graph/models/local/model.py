@@ -7,18 +7,18 @@ language without written cues, a subject outside a shop's work and a tie between
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
 from graph.models.local import signals
 from graph.models.local.dates import find_dates
 from graph.models.local.examples import Cues
-from graph.models.local.head import INTENTS, Head, Matrix, load_head, ticket_features, whole_ticket
+from graph.models.local.head import INTENTS, Head, judge, load_head
 from graph.models.local.language import SUPPORTED, language_of
-from graph.models.local.newest import Newest, newest_message, sentences
+from graph.models.local.newest import Newest, newest_message
 from graph.models.local.numbers import Amount, Days, OrderNumber, find_amounts, find_days_since_purchase, find_orders
+from graph.models.local.reading import Embeds, Matrix, Reader
 from graph.models.triage import (
     Claim,
     Claims,
@@ -31,14 +31,14 @@ from graph.models.triage import (
 )
 from policies.vocabulary import Intent
 
-UNSURE_BELOW: Final = 40
-"""Whole percent; below it the primary intent is a guess and a person looks at the ticket."""
-
-_MAX_SENTENCES: Final = 60
 _MAX_TEXT: Final = 20_000
 _ALSO_FROM: Final = 0.5
 _ALSO_FROM_WITH_CUE: Final = 0.3
 _MAX_INTENTS: Final = 4
+_WEAK_BELOW: Final = 40
+"""Whole percent of confidence."""
+_WANTS_PERSON_FROM: Final = 40
+"""Whole percent of confidence; the harm of fetching a person who was not asked for is small."""
 _SEPARATOR: Final = "\n\n"
 _SURE_OTHER: Final = re.compile(
     r"\b(?:out of (?:the )?office|automatic reply|auto-?reply|undeliverable|mailer-daemon|delivery status notification|"
@@ -50,21 +50,12 @@ _MONEY_INTENTS: Final = frozenset(
 )
 
 
-class Embeds(Protocol):
-    """Anything that turns texts into unit vectors of the model the head was fitted on."""
-
-    def embed(self, texts: Sequence[str]) -> Matrix:
-        """One row for each text."""
-        ...
-
-
 class LocalModel:
     """Triage by embeddings, a fitted head and written rules. Safe to share between threads if `embedder` is."""
 
     def __init__(self, embedder: Embeds, head: Head, *, shop_currency: str | None = None) -> None:
-        self._embedder = embedder
+        self._reader = Reader(embedder, Cues())
         self._head = head
-        self._cues = Cues()
         self._shop_currency = shop_currency
 
     def triage(self, subject: str, body: str) -> Triage:
@@ -93,26 +84,35 @@ class LocalModel:
             claims=claims,
             evidence=tuple(_in_parts(item, len(subject)) for item in sorted(evidence, key=lambda item: item.start)),
             language=language,
-            person_reasons=_reasons(intents, topic, language, asks_human=asks_human),
+            person_reasons=self._reasons(intents, topic, language, asks_human=asks_human),
             sensitive_topic=topic,
             injection_suspected=injected is not None or newest.has_hidden_text,
             urgency=signals.urgency(text),
         )
 
     def _intents(self, subject: str, text: str) -> tuple[IntentScore, ...]:
-        lines = [sentence.text for sentence in sentences(text)][:_MAX_SENTENCES]
-        has_subject = bool(re.search(r"\w", subject))
-        if has_subject:
-            lines.append(subject)
-        if not lines:
+        reading = self._reader.ticket(subject, text)
+        if reading is None:
             return (IntentScore(Intent.OTHER, 0),)
-        vectors = self._embedder.embed(lines)
-        cues = np.array([self._cues.count(line) for line in lines], dtype=np.float32)
-        probabilities = self._head.sentence_probabilities(vectors, cues)
-        whole = self._head.sentence_probabilities(*whole_ticket(vectors, cues))[0]
-        features = ticket_features(probabilities, cues, probabilities[-1] if has_subject else None, whole)
-        primary = self._head.ticket_probabilities(features)
-        return _ranked(primary, probabilities.max(axis=0), np.asarray(cues.max(axis=0), dtype=np.float32))
+        judged = judge(self._head.scorers, reading)
+        found = np.asarray(reading.cues.max(axis=0), dtype=np.float32)
+        return _ranked(self._head.probabilities(judged), judged.best, found)
+
+    def _reasons(
+        self, intents: tuple[IntentScore, ...], topic: Sensitive, language: str, *, asks_human: bool
+    ) -> tuple[PersonReason, ...]:
+        reasons = []
+        if topic is not Sensitive.NONE:
+            reasons.append(PersonReason(topic.value))
+        if asks_human or any(
+            score.intent is Intent.TALK_TO_HUMAN and score.confidence >= _WANTS_PERSON_FROM for score in intents
+        ):
+            reasons.append(PersonReason.ASKS_FOR_HUMAN)
+        if language not in SUPPORTED and language != "und":
+            reasons.append(PersonReason.LANGUAGE)
+        if intents[0].confidence < self._head.unsure_below:
+            reasons.append(PersonReason.UNSURE)
+        return tuple(reasons)
 
     def _claims(self, text: str, newest: Newest) -> tuple[Claims, list[Evidence]]:
         amounts = find_amounts(text, self._shop_currency)
@@ -172,8 +172,8 @@ def _ranked(primary: Matrix, best: Matrix, cues: Matrix) -> tuple[IntentScore, .
         bar = _ALSO_FROM_WITH_CUE if cues[place] else _ALSO_FROM
         if INTENTS[place] is not Intent.OTHER and best[place] >= bar and len(scores) < _MAX_INTENTS:
             scores.append(IntentScore(INTENTS[place], round(float(min(primary[place] + best[place], 1)) * 50)))
-    if scores[0].confidence < UNSURE_BELOW and scores[0].intent in _MONEY_INTENTS and not cues[first]:
-        # A guess without a single word for it never opens a path to money.
+    if scores[0].confidence < _WEAK_BELOW and scores[0].intent in _MONEY_INTENTS and not cues[first]:
+        # So weak a guess without a single word for it is not even a reason to look at money.
         return (IntentScore(Intent.OTHER, scores[0].confidence),)
     return tuple(scores)
 
@@ -192,20 +192,3 @@ def _in_parts(item: Evidence, subject_length: int) -> Evidence:
         return Evidence(item.start, min(item.end, subject_length), item.claim, Part.SUBJECT)
     shift = subject_length + len(_SEPARATOR)
     return Evidence(max(0, item.start - shift), item.end - shift, item.claim, item.part)
-
-
-def _reasons(
-    intents: tuple[IntentScore, ...], topic: Sensitive, language: str, *, asks_human: bool
-) -> tuple[PersonReason, ...]:
-    reasons = []
-    if topic is not Sensitive.NONE:
-        reasons.append(PersonReason(topic.value))
-    if asks_human or any(
-        score.intent is Intent.TALK_TO_HUMAN and score.confidence >= UNSURE_BELOW for score in intents
-    ):
-        reasons.append(PersonReason.ASKS_FOR_HUMAN)
-    if language not in SUPPORTED and language != "und":
-        reasons.append(PersonReason.LANGUAGE)
-    if intents[0].confidence < UNSURE_BELOW:
-        reasons.append(PersonReason.UNSURE)
-    return tuple(reasons)

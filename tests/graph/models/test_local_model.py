@@ -127,4 +127,4 @@ def test_vectors_have_length_one_and_repeat(embedder: Embedder) -> None:
 def test_most_development_tickets_get_their_primary_intent(model: LocalModel) -> None:
     rows = [json.loads(line) for line in (DEV / "tickets_labelled.jsonl").read_text("utf-8").splitlines()]
     right = sum(model.triage(row["subject"], row["body"]).primary.value == row["intents"][0] for row in rows)
-    assert right / len(rows) >= 0.75
+    assert right / len(rows) >= 0.8
