@@ -195,18 +195,18 @@ class Panel:
         outcome = await self.desk.remember(visitor, form.run_id, name=form.name, value=form.value, expires_at=ends)
         return self._told(request, tenant_id, ticket_id, outcome)
 
-    async def section(self, tenant_id: str, section_id: str, request: Request) -> Response:
+    async def section(self, tenant_id: str, request: Request, name: str = "") -> Response:
         """One section of the shop's policy, as it stands: where a citation leads."""
         async with self.sessions(tenant_id) as session:
             query = (
                 select(Section)
-                .where(col(Section.tenant_id) == tenant_id, col(Section.section_id) == section_id)
+                .where(col(Section.tenant_id) == tenant_id, col(Section.section_id) == name)
                 .order_by(col(Section.is_current).desc(), col(Section.version).desc())
                 .limit(1)
             )
             found = (await session.execute(query)).scalar_one_or_none()
         if found is None:
-            text = f"There is no section {section_id[:80]!r} in the knowledge base. A policy may name one that is not."
+            text = f"There is no section {name[:80]!r} in the knowledge base. A policy may name one that is not."
             raise Refused(HTTPStatus.NOT_FOUND, "Not found", text)
         return self.renderer.page(request, "section.html", tenant_id=tenant_id, section=found)
 
@@ -281,7 +281,7 @@ def routes(panel: Panel) -> APIRouter:
     add(router, "POST", f"{ticket}/stop", panel.stop, answerers)
     add(router, "POST", f"{ticket}/undo", panel.undo, answerers)
     add(router, "POST", f"{ticket}/remember", panel.remember, answerers)
-    add(router, "GET", "/t/{tenant_id}/sections/{section_id:path}", panel.section, guard.allow(PEOPLE))
+    add(router, "GET", "/t/{tenant_id}/section", panel.section, guard.allow(PEOPLE))
     return router
 
 

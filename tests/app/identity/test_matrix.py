@@ -27,7 +27,6 @@ NAMES = {
     "approval_id": "apr_1",
     "token": "nothing",
     "ticket_id": "7",
-    "section_id": "refund-policy",
 }
 READING = {"GET"}
 
