@@ -151,8 +151,7 @@ async def fill(session: AsyncSession, tenant_id: str, policy_hash: str, first: i
     """So many runs with their events, in the session's transaction."""
     runs = [_run(ticket, tenant_id, policy_hash) for ticket in range(first, first + count)]
     await session.execute(insert(Run), [run.model_dump() for run in runs])
-    for run in runs:
-        await append_all(session, tenant_id, [_event(run, place) for place in range(EVENTS_OF_A_RUN)])
+    await append_all(session, tenant_id, [_event(run, place) for run in runs for place in range(EVENTS_OF_A_RUN)])
 
 
 def _event(run: Run, place: int) -> NewEvent:

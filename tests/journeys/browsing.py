@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from tests.app.web.people import Person
 
@@ -19,6 +19,9 @@ IS_REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
 NEEDS_BROWSER = pytest.mark.skipif(
     CHROMIUM is None and not IS_REQUIRED, reason="no Chromium here; `apt-get install chromium`"
 )
+PATIENCE_MS = 20_000
+"""A busy machine may take long for a page; nothing here waits so long where it is not."""
+expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 360, "height": 780}
 SIDEBAR = {"width": 320, "height": 900}
 
@@ -52,7 +55,7 @@ async def browsing(url: str, **context: object) -> AsyncIterator[Browser]:
         opened.page.on("dialog", lambda dialog: opened.complaints.append(f"a script ran: {dialog.message}"))
         opened.page.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.set_default_timeout(20_000)
+        opened.page.set_default_timeout(PATIENCE_MS)
         yield opened
         await chromium.close()
     assert opened.complaints == []

@@ -22,7 +22,7 @@ from tests.app.web.people import signed_in
 from tests.journeys.browsing import NEEDS_BROWSER, Browser, browsing
 from tests.journeys.shop import Shop, charged_twice
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [NEEDS_BROWSER, pytest.mark.timeout(600)]
 FOLDER = Path(os.environ.get("PICTURES", ""))
 
 
