@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from graph.runs.artifacts import load
+from graph.runs.artifacts import artifact_purpose, value_of
 from graph.runs.models import Artifact, Run
-from graph.vault import SubjectErased, Vault
+from graph.vault import SubjectErased, SubjectKey, Vault
 
 Value = TypeVar("Value")
 
@@ -26,8 +26,9 @@ class Shelf:
     session: AsyncSession
     vault: Vault
     run: Run
-    stored: Mapping[str, tuple[str, datetime]]
+    stored: Mapping[str, Artifact]
     is_erased: bool = False
+    _keys: dict[str, SubjectKey] = field(default_factory=dict)
 
     async def newest(self, kind: str, type_: type[Value]) -> Value | None:
         """The newest part of a kind; None where there is none, or its person was erased.
@@ -39,26 +40,36 @@ class Shelf:
         if found is None:
             return None
         try:
-            return await load(self.session, self.vault, self.run.tenant_id, found[0], type_)
+            key = await self._key(found.subject_id, found.created_at)
         except SubjectErased:
             self.is_erased = True
             return None
+        opened = key.open(artifact_purpose(found.artifact_id), found.sealed)
+        return value_of(self.vault, found, opened, type_)
+
+    async def _key(self, subject_id: str, at: datetime) -> SubjectKey:
+        """The key of a person, unwrapped once for all of their parts."""
+        if subject_id not in self._keys:
+            tenant_id = self.run.tenant_id
+            self._keys[subject_id] = await self.vault.key(
+                self.session, tenant_id=tenant_id, subject_id=subject_id, now=at
+            )
+        return self._keys[subject_id]
 
     async def current(self, kind: str, type_: type[Value]) -> Value | None:
         """Like `newest`, where it was made from the ticket as the run has read it last: a new message outdates it."""
         found, read = self.stored.get(kind), self.stored.get("snapshot")
-        if found is None or (read is not None and found[1] < read[1]):
+        if found is None or (read is not None and found.created_at < read.created_at):
             return None
         return await self.newest(kind, type_)
 
 
 async def shelf_of(session: AsyncSession, vault: Vault, run: Run) -> Shelf:
-    """The shelf of a run."""
+    """The shelf of a run, read in one question."""
     query = (
-        select(col(Artifact.kind), col(Artifact.artifact_id), col(Artifact.created_at))
+        select(Artifact)
         .where(col(Artifact.tenant_id) == run.tenant_id, col(Artifact.run_id) == run.run_id)
         .ext(distinct_on(col(Artifact.kind)))
         .order_by(col(Artifact.kind), col(Artifact.created_at).desc())
     )
-    stored = {kind: (artifact_id, at) for kind, artifact_id, at in await session.execute(query)}
-    return Shelf(session, vault, run, stored)
+    return Shelf(session, vault, run, {one.kind: one for one in (await session.execute(query)).scalars()})

@@ -107,9 +107,19 @@ async def load(
         purpose=artifact_purpose(artifact_id),
         sealed=artifact.sealed,
     )
+    return value_of(vault, artifact, opened, type_)
+
+
+def value_of(vault: Vault, artifact: Artifact, opened: bytes, type_: type[Value]) -> Value:
+    """The value of an artifact whose seal was opened.
+
+    Raises:
+        VaultError: it does not match its commitment.
+        ValidationError: it is not of that type.
+    """
     salt, content = opened[:SALT_BYTES], opened[SALT_BYTES:]
     if vault.commit(content, salt) != artifact.commitment:
-        raise VaultError(f"artifact {artifact_id!r} does not match its commitment: its row was altered")
+        raise VaultError(f"artifact {artifact.artifact_id!r} does not match its commitment: its row was altered")
     loaded: Value = _adapter(type_).validate_json(content)
     return loaded
 
