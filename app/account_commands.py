@@ -28,6 +28,7 @@ from app.identity.passwords import hash_password, unfit
 from app.identity.roles import roles_named
 from app.identity.sessions import sessions_of
 from app.terminal import commanding_of, operator, say, say_json
+from app.token_commands import token_command, tokens_command
 
 T = TypeVar("T")
 
@@ -36,6 +37,8 @@ Stdin = Annotated[bool, typer.Option("--stdin", help="Read the password from sta
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 app = typer.Typer(name="account", help="Who may sign in, and as what.", no_args_is_help=True)
+app.command("token")(token_command)
+app.command("tokens")(tokens_command)
 
 
 @app.command("create")

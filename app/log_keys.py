@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +53,19 @@ def load_signer(settings: Settings) -> Signer:
         raise SettingsError(
             [f"the signing key {str(path)!r} is damaged: {error}; restore it from your backup"]
         ) from error
+
+
+def signer_here(settings: Settings) -> Callable[[], Signer | None]:
+    """Who signs the log, for a process that only checks: looked for when asked, and never made.
+
+    None where the key is on another machine.
+    """
+
+    def found() -> Signer | None:
+        is_here = settings.audit.signing_key is not None or (settings.data_dir / FILE).exists()
+        return load_signer(settings) if is_here else None
+
+    return found
 
 
 def rotate(settings: Settings) -> Signer:

@@ -46,6 +46,7 @@ class Story:
     triage: Triage | None
     judged: tuple[Judged, ...]
     is_erased: bool
+    dossier: Dossier | None = None
 
     @property
     def run(self) -> Run:
@@ -75,14 +76,14 @@ async def read_story(session: AsyncSession, vault: Vault, tenant_id: str, run_id
         return None
     shelf = await shelf_of(session, vault, page.run)
     triage, verdicts = await shelf.newest("triage", Triage), await shelf.newest("verdicts", Verdicts)
+    dossier = await shelf.newest("dossier", Dossier)
     judged: tuple[Judged, ...] = ()
     if verdicts is not None:
         policy = await load_policy(session, tenant_id, page.run.policy_hash or "")
-        dossier = await shelf.newest("dossier", Dossier)
         decided = [one for one in page.events if one.kind == "node.completed" and one.body.get("node") == "decide"]
         evidence = evidence_of(page.snapshot, triage, dossier, verdicts, [one.at for one in reversed(decided)])
         judged = tuple(judge(one, evidence, policy) for one in verdicts.decided)
-    return Story(page, triage, judged, shelf.is_erased)
+    return Story(page, triage, judged, shelf.is_erased, dossier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def story_form(story: Story) -> dict[str, object]:
         "erased": story.is_erased,
         "ticket": {"subject": page.snapshot.subject, "newest": page.snapshot.newest} if page.snapshot else None,
         "understood": _triage_form(story.triage),
-        "decisions": [_judged_form(one) for one in story.judged],
+        "decisions": [judged_form(one) for one in story.judged],
         "effects": [_effect_form(effect) for effect in page.effects],
         "approval": _approval_form(page.approval),
         "reply": page.draft,
@@ -239,7 +239,8 @@ def _triage_form(triage: Triage | None) -> dict[str, object] | None:
     }
 
 
-def _judged_form(one: Judged) -> dict[str, object]:
+def judged_form(one: Judged) -> dict[str, object]:
+    """A decision as JSON values, with its facts and the rules that had a say."""
     decision = one.decided.decision
     return {
         **one.decided.row(),

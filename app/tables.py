@@ -7,6 +7,8 @@ from sqlmodel import SQLModel
 
 import app.identity.models
 import app.models
+import app.notices.models
+import app.waiting.models
 import graph.audit.models
 import graph.breakers.models
 import graph.decisions.models
@@ -22,6 +24,8 @@ import kb.models
 OWNERS = (
     app.identity.models,
     app.models,
+    app.notices.models,
+    app.waiting.models,
     graph.audit.models,
     graph.breakers.models,
     graph.decisions.models,

@@ -29,8 +29,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA_SOURCES = (
     "app/migrate.py",
     "app/migrations/**/*.py",
-    "app/models.py",
-    "app/identity/models.py",
+    "app/**/models.py",
     "graph/**/*models.py",
     "graph/rulebook.py",
     "graph/tenancy.py",

@@ -6,7 +6,7 @@ may administrate always remains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -188,6 +188,14 @@ async def name_of(session: AsyncSession, tenant_id: str, actor: str | None) -> s
     account_id = actor.removeprefix(prefix) if actor is not None and actor.startswith(prefix) else None
     account = await session.get(Account, (tenant_id, account_id)) if account_id is not None else None
     return account.name if account is not None else actor or ""
+
+
+async def names_of(session: AsyncSession, tenant_id: str, actors: Iterable[str]) -> dict[str, str]:
+    """What colleagues call each of some actors that is an account, by the actor."""
+    prefix = actor_of("")
+    ids = {actor.removeprefix(prefix) for actor in actors if actor.startswith(prefix)}
+    query = select(Account).where(col(Account.tenant_id) == tenant_id, col(Account.account_id).in_(ids))
+    return {account.actor: account.name for account in (await session.execute(query)).scalars()} if ids else {}
 
 
 async def tell(

@@ -106,3 +106,28 @@ class SignInPace(TenantRow, table=True):
     key_digest: str = Field(primary_key=True)
     since: datetime = utc_field()
     tries: int
+
+
+class ServiceToken(TenantRow, table=True):
+    """What a program calls the API with, in the name of an account. The token is with its bearer; its digest is here.
+
+    Kept when it is over, because the log names it.
+    """
+
+    __tablename__ = "service_token"
+    __table_args__ = (
+        Index("service_token_digest", "tenant_id", "token_digest", unique=True),
+        Index("service_token_account", "tenant_id", "account_id"),
+        ForeignKeyConstraint(["tenant_id", "account_id"], ["account.tenant_id", "account.account_id"]),
+    )
+
+    token_id: str = Field(primary_key=True)
+    account_id: str
+    name: str
+    token_digest: str
+    scopes: list[str] = json_field(default_factory=list)
+    made_at: datetime = utc_field()
+    made_by: str
+    ends_at: datetime = utc_field()
+    seen_at: datetime | None = utc_field(default=None, nullable=True)
+    revoked_at: datetime | None = utc_field(default=None, nullable=True)

@@ -1,7 +1,8 @@
 """Who may use a route, stated where the route is defined and enforced before its handler runs.
 
-Every route declares one of three: `Allowed` to some roles, `Open` to everybody, or `Signed` by a vendor. Declarations
-are objects, so that they can be listed; a route without one keeps the server from starting.
+Every route declares one of these: `Allowed` to some roles, `Open` to everybody, `Signed` by a vendor, or, below
+`/api/`, `Called` by programs and people (app/api/access.py). Declarations are objects, so that they can be listed; a
+route without one keeps the server from starting.
 
 A route that changes something takes only forms that a page of ours sent: the browser says where a form comes from
 (`Origin`), and the form carries a token that only the session's own pages know.
@@ -9,11 +10,11 @@ A route that changes something takes only forms that a page of ours sent: the br
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI
@@ -40,8 +41,17 @@ MAX_FORM_BYTES: Final = 512 * 1024
 class Refused(Exception):
     """A request that gets a page instead of what it asked for; `location` is where to go for it."""
 
-    def __init__(self, status: HTTPStatus, title: str, text: str, *, location: str | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        title: str,
+        text: str,
+        *,
+        location: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(title)
+        self.headers = headers or {}
         self.status = status
         self.title = title
         self.text = text
@@ -52,6 +62,7 @@ class UndeclaredRoute(AppError):
     """A route that does not say who may use it: a defect, found when the server starts."""
 
 
+@runtime_checkable
 class Access(Protocol):
     """What a route declares."""
 
@@ -158,7 +169,7 @@ class Allowed:
         visitor = await self.guard.visitor(request, tenant_id, embedded=self.embedded)
         if visitor is None:
             raise _not_signed_in(request, tenant_id, is_reading=is_reading)
-        if not is_reading and not same(await _form_token(request), visitor.form_token):
+        if not is_reading and not same(await form_token_of(request), visitor.form_token):
             text = "This form is no longer good: you signed in anew since it was shown. Open the page again."
             raise Refused(HTTPStatus.FORBIDDEN, "Not accepted", text)
         if not visitor.roles & self.roles:
@@ -274,7 +285,7 @@ def _declared(routes: list[BaseRoute]) -> Iterator[Declared]:
 
 def _accesses(route: APIRoute) -> list[Access]:
     owners = [getattr(one.dependency, "__self__", None) for one in route.dependencies]
-    return [owner for owner in owners if isinstance(owner, Allowed | Open | Signed)]
+    return [owner for owner in owners if isinstance(owner, Access)]
 
 
 def _not_signed_in(request: Request, tenant_id: str, *, is_reading: bool) -> Refused:
@@ -286,7 +297,7 @@ def _not_signed_in(request: Request, tenant_id: str, *, is_reading: bool) -> Ref
     return Refused(HTTPStatus.UNAUTHORIZED, "Not signed in", text)
 
 
-async def _form_token(request: Request) -> str:
+async def form_token_of(request: Request) -> str:
     """The token that came with the form, or in a header where there is no form; empty where there is none."""
     header = request.headers.get(FORM_HEADER)
     if header is not None:

@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from app.adapters import zendesk_adapter
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
+from app.api import document
+from app.api import runs as api_runs
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
@@ -20,8 +22,10 @@ from app.identity.sign_in import SignIn
 from app.identity.sso import IdentityProvider
 from app.review.acts import Desk, Shop
 from app.review.macros import Macros
+from app.log_keys import signer_here
 from app.settings import Settings, machine_clock
 from app.tenants import TenantSettings
+from app.trace import page as traces
 from app.web import embedding, entry, pages, panel, sso, webhooks
 from app.web.access import Guard, add, declared
 from app.web.confirming import Confirming
@@ -87,6 +91,11 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
         sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
         app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
+        signer = signer_here(settings)
+        runs = api_runs.Runs(guard, vault, new_id, signer)
+        app.include_router(api_runs.files(runs))
+        app.include_router(traces.routes(traces.Traces(guard, renderer, vault, signer)))
+        app.include_router(document.whole(guard, [api_runs.routes(runs)]))
     declared(app)
     app.add_middleware(
         Shield,

@@ -62,6 +62,14 @@ class Pages:
         """The mark in the browser's tab."""
         return Response(static("icon.svg"), media_type="image/svg+xml", headers=KEPT)
 
+    async def desk_style(self) -> Response:
+        """The style of the queue and the trace."""
+        return Response(static("desk.css"), media_type="text/css", headers=KEPT)
+
+    async def desk_script(self) -> Response:
+        """The keys of the queue and the trace."""
+        return Response(static("desk.js"), media_type="text/javascript", headers=KEPT)
+
     async def runs(self, request: Request, tenant_id: str, outcome: str | None = None) -> Response:
         """The newest runs."""
         async with self.sessions(tenant_id) as session:
@@ -138,6 +146,8 @@ def routes(pages: Pages) -> APIRouter:
     readers = guard.allow(PEOPLE)
     add(router, "GET", "/style.css", pages.style, guard.open("the style of the sign-in page"))
     add(router, "GET", "/icon.svg", pages.icon, guard.open("the icon of the sign-in page"))
+    add(router, "GET", "/desk.css", pages.desk_style, guard.open("the style of the queue and the trace"))
+    add(router, "GET", "/desk.js", pages.desk_script, guard.open("the keys of the queue and the trace"))
     add(router, "GET", "/t/{tenant_id}/runs", pages.runs, readers)
     add(router, "GET", "/t/{tenant_id}/runs/{run_id}", pages.run, readers)
     add(router, "POST", "/t/{tenant_id}/approvals/{approval_id}", pages.answer, guard.allow(ANSWERERS))

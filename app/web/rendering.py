@@ -55,7 +55,7 @@ class Renderer:
             return RedirectResponse(refused.location, refused.status)
         if "json" in request.headers.get("accept", "") or request.url.path.startswith(PROGRAMS):
             problem = {"title": refused.title, "status": refused.status.value, "detail": refused.text}
-            return JSONResponse(problem, refused.status, media_type=PROBLEM)
+            return JSONResponse(problem, refused.status, media_type=PROBLEM, headers=dict(refused.headers))
         return self.page(request, "message.html", refused.status, title=refused.title, text=refused.text, back="/")
 
 

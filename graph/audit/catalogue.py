@@ -56,6 +56,7 @@ _ABOUT: Final[Fields] = {
 _REFUND: Final[Fields] = {"refund_id": T, "charge_id": T, "amount_minor": N, "currency": T, "status": T}
 _APPROVAL: Final[Fields] = {"approval_id": T}
 _ACCOUNT: Final[Fields] = {"account_id": T}
+_CLAIM: Final[Fields] = {"item_id": T, "account_id": T}
 
 
 def _effect(means: str, **more: Type) -> Kind:
@@ -135,6 +136,16 @@ KINDS: Final[Mapping[str, Kind]] = {
     "approval.used": _approval("the effects were reserved under it; it counts no more"),
     "approval.expired": _approval("nobody answered, or acted on the answer, in time"),
     "approval.stale": _approval("ticket, charge or policy changed since it was asked"),
+    "approval.reminded": Kind(
+        "nobody has answered, and the time for it is running out", _APPROVAL, {"expires_at": T, "approvers": L}
+    ),
+    "review.claimed": Kind("somebody took an item of the queue, or was given it", _CLAIM, {"until": T}),
+    "review.released": Kind("an item of the queue is free again", _CLAIM),
+    "review.checked": Kind(
+        "a person said what they would have done; nothing follows from it but a figure",
+        {"check_id": T, "kind": T, "answer": T},
+        {"reason_code": T},
+    ),
     "event.ignored": Kind(
         "an event came in and is nothing to work on", {"source": T, "event": T, "event_kind": T, "reason": T}
     ),
@@ -170,6 +181,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "account.signed_in": _account("a person signed in"),
     "account.signed_out": _account("a person signed out"),
     "account.sso_linked": _account("an account was bound to the identity provider's"),
+    "account.token_made": _account("a token for a program was made, in the account's name"),
+    "account.token_revoked": _account("a token lets nobody in any more"),
     "account.sign_in_refused": Kind("somebody could not sign in", is_open=True),
     "knowledge.changed": Kind(
         "sections that answers may cite came or went, as their source changed",

@@ -121,7 +121,7 @@ async def claim(  # noqa: PLR0913 - what a claim depends on, all named
         return Waited(effect)
     fence = effect.fence + 1
     try:
-        body = await _body(session, effect, vault)
+        body = await body_of(session, effect, vault)
     except SubjectErased:
         if is_held:
             return Withdrawn("subject_erased", "the person was erased, so there is nobody to write to")
@@ -241,7 +241,12 @@ async def keep_claim(session: AsyncSession, claimed: Claimed, *, lease_s: float)
         raise LeaseLost(f"effect {claimed.effect.effect_id!r} is not ours any more: stop")
 
 
-async def _body(session: AsyncSession, effect: Effect, vault: Vault) -> str:
+async def body_of(session: AsyncSession, effect: Effect, vault: Vault) -> str:
+    """The body as it goes over the wire, opened where it is sealed.
+
+    Raises:
+        SubjectErased: the person it was sealed for was erased.
+    """
     if effect.sealed_body is None:
         assert effect.body is not None
         return effect.body

@@ -207,6 +207,7 @@ class Approval(TenantRow, table=True):
     approved_by: list[str] = json_field(default_factory=list)
     requested_at: datetime = utc_field()
     expires_at: datetime = utc_field()
+    reminded_at: datetime | None = utc_field(default=None, nullable=True)  # once, before it expires
     decided_at: datetime | None = utc_field(default=None, nullable=True)
     decided_by: str | None = None
     reason_code: str | None = None

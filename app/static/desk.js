@@ -1,0 +1,32 @@
+// Keys and copying for the queue and the trace. Without it both pages work by links and forms.
+"use strict";
+(() => {
+  const typing = (event) => /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
+  const plain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
+  const follow = (links, step) => {
+    const at = links.findIndex((link) => link.getAttribute("aria-current"));
+    const next = links[Math.min(Math.max(at + step, 0), links.length - 1)];
+    if (next && next !== links[at]) next.click();
+  };
+
+  const trace = document.querySelector("[data-trace]");
+  if (trace) {
+    const links = [...trace.querySelectorAll("[data-step]")];
+    document.addEventListener("keydown", (event) => {
+      if (typing(event) || !plain(event)) return;
+      if (event.key === "j") follow(links, 1);
+      if (event.key === "k") follow(links, -1);
+    });
+    const said = trace.querySelector("[data-said]");
+    trace.querySelector("[data-copy]").addEventListener("click", async () => {
+      try {
+        const answer = await fetch(trace.dataset.trace, { headers: { accept: "application/json" } });
+        if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+        await navigator.clipboard.writeText(JSON.stringify(await answer.json(), null, 2));
+        said.textContent = "Copied.";
+      } catch (error) {
+        said.textContent = `Not copied: ${error.message}. The same stands at ${trace.dataset.trace}`;
+      }
+    });
+  }
+})();
