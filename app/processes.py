@@ -43,10 +43,13 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 
 def worker(ctx: typer.Context) -> None:
     """Advance tickets; start as many as you like."""
+    from app.ambient import new_id
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
+    from app.notices.noticing import Noticing, places_of
     from app.runtime import librarians_of, open_advancer
     from app.setup import publish_initial_policies
+    from app.waiting.upkeep import Upkeep, rules_of
     from app.witnessing import Witnessing, sinks_of
     from app.worker import Worker
 
@@ -63,8 +66,14 @@ def worker(ctx: typer.Context) -> None:
             names, signer = list(advancer.machines), load_signer(settings)
             write_public(settings, signer)
             witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)
-            library = Library(librarians_of(settings, advancer.runtime), stopping)
-            await Worker(advancer, database, settings, storage.app_url, stopping, witnessing, library).run()
+            rules = {name: rules_of(settings.tenants[name].review) for name in names}
+            beside = (
+                witnessing,
+                Noticing(database.tenant, places_of(settings), now, stopping),
+                Upkeep(database.tenant, rules, now, new_id, stopping),
+                Library(librarians_of(settings, advancer.runtime), stopping),
+            )
+            await Worker(advancer, database, settings, storage.app_url, stopping, beside).run()
 
     asyncio.run(work())
 

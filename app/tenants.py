@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from app.identity.roles import Role
+from app.notices.signing import decode_secret
+from app.problems import nearest
 from connectors.orders.metadata import OrderMapping
+from graph.audit.catalogue import KINDS
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
 """Of every group: frozen, no unknown keys, and no value in an error, because the value may be a secret."""
@@ -23,6 +26,17 @@ def _plain_address(value: str) -> str:
         raise ValueError("must begin with https:// or http://")
     return value.rstrip("/")
 
+
+DEFAULT_KINDS: Final = (
+    "approval.requested",
+    "approval.reminded",
+    "approval.expired",
+    "effect.human",
+    "refund.orphan",
+    "breaker.tripped",
+    "connector.draft_only",
+)
+"""What somebody should look at."""
 
 Address = Annotated[str, AfterValidator(_plain_address)]
 """An address without a slash at its end."""
@@ -173,6 +187,61 @@ class SsoSettings(BaseModel):
         return self
 
 
+class ReviewSettings(BaseModel):
+    """How the review queue is run."""
+
+    model_config = FROZEN
+
+    answer_within_s: int = Field(
+        default=4 * 3600, gt=0, description="seconds within which a question is to be answered"
+    )
+    claimed_for_s: int = Field(default=900, gt=0, description="seconds for which an item stays with whoever took it")
+    remind_before_s: int = Field(
+        default=2 * 3600, ge=0, description="a question is reminded of so many seconds before it expires; 0 is never"
+    )
+    blind_percent: int = Field(
+        default=0, ge=0, le=100, description="share of automatic runs that people judge afterwards without the outcome"
+    )
+    planted_percent: int = Field(
+        default=0, ge=0, le=100, description="share of rejected questions that are asked once more as a check"
+    )
+    check_for_s: int = Field(default=7 * 86400, gt=0, description="seconds for which such a check waits")
+    batch_risk_at_most: int = Field(
+        default=20, ge=0, description="questions of no higher risk score may be approved together"
+    )
+
+
+class NoticeSettings(BaseModel):
+    """One place that is told of events: a webhook of yours, or an incoming webhook of Slack's."""
+
+    model_config = FROZEN
+
+    url: Address = Field(description="where messages are posted to", examples=["https://hooks.example/countersign"])
+    form: Literal["webhook", "slack"] = Field(default="webhook", description="the form of a message")
+    secret: SecretStr | None = Field(
+        default=None,
+        description="signs messages by the Standard Webhooks scheme; base64, with or without `whsec_` before it",
+    )
+    kinds: tuple[str, ...] = Field(
+        default=DEFAULT_KINDS, description="kinds of events that are told; docs/audit-events.md lists them"
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _whole(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            decode_secret(secret.get_secret_value())
+        return secret
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [kind for kind in kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"there is no kind of event {unknown[0]!r}; {nearest(unknown[0], list(KINDS))}")
+        return kinds
+
+
 class TenantSettings(BaseModel):
     """One installation's customer."""
 
@@ -189,6 +258,10 @@ class TenantSettings(BaseModel):
         examples=['{"usd": 10000}'],
     )
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
+    review: ReviewSettings = Field(default_factory=ReviewSettings, description="the review queue")
+    notices: dict[str, NoticeSettings] = Field(
+        default_factory=dict, description="places that are told of events, by a name of yours"
+    )
     policy: str = Field(
         default="starter",
         description="`starter`, which only watches; `shipped`, the demo's; or the path of a policy file; used until a "

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job
@@ -21,10 +21,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import Database, parse_url, psycopg_url
 from app.errors import DatabaseError
-from app.librarian import Library
 from app.lookout import look_out
 from app.settings import Settings
-from app.witnessing import Witnessing
 from connectors.errors import ConnectorError
 from graph.intake.parking import stripe_failed
 from graph.intake.stripe_events import take_in
@@ -39,12 +37,19 @@ BUSY_RETRY: Final = timedelta(milliseconds=500)
 DATABASE_RETRY_S: Final = 1.0
 
 
+class Beside(Protocol):
+    """Something that a worker process does besides its jobs."""
+
+    async def run(self) -> None:
+        """Do it until the worker stops."""
+
+
 @dataclass(slots=True)
 class Worker:
-    """One worker process.
+    """One worker process. `beside` runs along until asked to stop: signing, telling, looking
+    after the queue, reading the Help Center.
 
-    Without `witnessing` it signs nothing, and without a `library` it reads no Help Center, as where each of its
-    statements is counted.
+    Without it nothing of that is done, as where each statement of the worker is counted.
     """
 
     advancer: Advancer
@@ -52,15 +57,14 @@ class Worker:
     settings: Settings
     app_url: str
     stopping: asyncio.Event
-    witnessing: Witnessing | None = None
-    library: Library | None = None
+    beside: Sequence[Beside] = ()
 
     async def run(self) -> None:
         """Work until asked to stop; jobs under way are finished. An outage of the database is waited out."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        beside = [part.run() for part in (self.witnessing, self.library) if part is not None]
+        beside = (one.run() for one in self.beside)
         await asyncio.gather(self._take_jobs(), self._keep_looking_out(), *beside)
 
     async def _take_jobs(self) -> None:

@@ -57,6 +57,7 @@ sys.addaudithook(_refuse_the_network)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", default=4, type=int, help="requests to each operation of the API")
     parser.addoption("--trials", default=20, type=int, help="races of a person who refunds the same charge by hand")
 
 

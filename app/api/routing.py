@@ -18,7 +18,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.params import Depends
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.api.access import Called
 from app.web.access import MAX_FORM_BYTES, Refused
@@ -133,7 +133,7 @@ def call(
         methods=[method],
         dependencies=[Depends(access.enter)],
         response_model=None if is_file else gives,
-        response_class=Response if is_file else JSON,
+        response_class=Response if is_file else JSONResponse,
         status_code=status.value,
         responses=described,
         summary=(handler.__doc__ or "").split("\n")[0].rstrip("."),
@@ -141,16 +141,6 @@ def call(
         operation_id=handler.__name__,
         max_body_size=MAX_FORM_BYTES,
     )
-
-
-class JSON(Response):
-    """JSON as it was validated against what the route says it answers."""
-
-    media_type = "application/json"
-
-    def render(self, content: object) -> bytes:
-        """The bytes."""
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def described(router: APIRouter) -> dict[str, Any]:

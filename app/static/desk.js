@@ -9,6 +9,43 @@
     if (next && next !== links[at]) next.click();
   };
 
+  const queue = document.querySelector("[data-queue]");
+  if (queue) {
+    const links = [...queue.querySelectorAll("[data-item]")];
+    const find = (name) => queue.querySelector(`[data-${name}]`);
+    const help = find("help");
+    const toggle = () => {
+      const keys = document.getElementById("keys");
+      keys.hidden = !keys.hidden;
+      help.setAttribute("aria-expanded", String(!keys.hidden));
+    };
+    help.addEventListener("click", toggle);
+    const focus = (name) => {
+      const place = find(name);
+      if (place) place.focus();
+    };
+    // A letter takes the reader to a button and does not press it: money moves by Enter on a button that says how much.
+    const acts = {
+      j: () => follow(links, 1),
+      k: () => follow(links, -1),
+      a: () => focus("approve"),
+      e: () => focus("edit"),
+      r: () => focus("reject"),
+      c: () => find("claim") && find("claim").click(),
+      "/": () => focus("search"),
+      "?": toggle,
+    };
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && typing(event)) return event.target.blur();
+      if (typing(event) || !plain(event)) return undefined;
+      const onNothing = event.target === document.body;
+      if (event.key === "Enter" && onNothing) focus("card");
+      else if (acts[event.key]) acts[event.key]();
+      else return undefined;
+      return event.preventDefault();
+    });
+  }
+
   const trace = document.querySelector("[data-trace]");
   if (trace) {
     const links = [...trace.querySelectorAll("[data-step]")];

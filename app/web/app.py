@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse, Response
 from app.adapters import zendesk_adapter
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
 from app.api import document
+from app.api import people as api_people
+from app.api import queue as api_queue
 from app.api import runs as api_runs
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
@@ -26,7 +28,11 @@ from app.log_keys import signer_here
 from app.settings import Settings, machine_clock
 from app.tenants import TenantSettings
 from app.trace import page as traces
+from app.waiting import page as queue_page
+from app.waiting.answering import Answering
+from app.waiting.upkeep import rules_of
 from app.web import embedding, entry, pages, panel, sso, webhooks
+from app.web import people as people_page
 from app.web.access import Guard, add, declared
 from app.web.confirming import Confirming
 from app.web.embedding import Embedding
@@ -91,11 +97,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
         sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
         app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
-        signer = signer_here(settings)
-        runs = api_runs.Runs(guard, vault, new_id, signer)
-        app.include_router(api_runs.files(runs))
-        app.include_router(traces.routes(traces.Traces(guard, renderer, vault, signer)))
-        app.include_router(document.whole(guard, [api_runs.routes(runs)]))
+        app.include_router(_work(settings, guard, renderer, Answering(desk, confirming.is_needed)))
     declared(app)
     app.add_middleware(
         Shield,
@@ -104,6 +106,26 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         is_encrypted=(settings.public_url or "").startswith("https://"),
     )
     return app
+
+
+def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering) -> APIRouter:
+    """The queue, the trace, the accounts, and the API with all of them."""
+    vault, signer = answering.desk.vault, signer_here(settings)
+    rules = {name: rules_of(tenant.review) for name, tenant in settings.tenants.items()}
+    base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    runs = api_runs.Runs(guard, vault, new_id, signer)
+    queues = api_queue.Queues(guard, vault, rules, answering)
+    accounts = api_people.People(guard, new_id, new_token, base_url)
+    router = APIRouter()
+    for part in (
+        api_runs.files(runs),
+        traces.routes(traces.Traces(guard, renderer, vault, signer)),
+        queue_page.routes(queue_page.QueuePage(queues, renderer)),
+        people_page.routes(people_page.PeoplePage(accounts, renderer)),
+        document.whole(guard, [api_runs.routes(runs), api_queue.routes(queues), api_people.routes(accounts)]),
+    ):
+        router.include_router(part)
+    return router
 
 
 def _health(guard: Guard) -> APIRouter:
