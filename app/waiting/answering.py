@@ -15,9 +15,9 @@ from app.review.acts import Acted, Desk, Missing, NotAllowed, Outcome, Said, Too
 from app.review.words import REASON_CODES
 from app.waiting import checks, claims
 from app.waiting.items import Item, ItemKind
-from app.waiting.models import ReviewCheck
 from app.waiting.reading import Reader
 from app.waiting.rules import QueueRules
+from graph.decisions.models import ReviewCheck
 from graph.runs.models import Run
 from graph.settlement.approvals import action_digest
 from graph.settlement.models import Approval, ApprovalState

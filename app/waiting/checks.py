@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.identity.accounts import Act
-from app.waiting.models import CheckKind, ReviewCheck
 from app.waiting.rules import QueueRules
 from graph.audit.log import append
+from graph.decisions.models import CheckKind, ReviewCheck
 from graph.settlement.questions import Answer
 
 LOOK_BACK: Final = timedelta(days=2)

@@ -19,9 +19,8 @@ from app.identity.accounts import names_of
 from app.identity.models import actor_of
 from app.waiting.claims import claims
 from app.waiting.items import Holder, Item, ItemKind, Queue, likeness, ordered
-from app.waiting.models import CheckKind, ReviewCheck
 from app.waiting.rules import QueueRules
-from graph.decisions.models import RecordedDecision
+from graph.decisions.models import CheckKind, RecordedDecision, ReviewCheck
 from graph.runs.artifacts import load
 from graph.runs.models import Artifact, Run
 from graph.settlement.approvals import action_digest

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 from playwright.async_api import Page, async_playwright
@@ -39,7 +39,7 @@ class Shop:
     tenant: str = "demo"
 
 
-def main(folder: Path = FOLDER) -> None:
+def main(folder: Annotated[Path, typer.Argument(help="Where the pictures go.")] = FOLDER) -> None:
     """Take every picture, light and dark."""
     if CHROMIUM is None:
         raise SystemExit("no Chromium here; `apt-get install chromium`")
@@ -52,7 +52,7 @@ def main(folder: Path = FOLDER) -> None:
 def _demo(data: Path) -> Iterator[Shop]:
     """The demo as a process of its own; it prints the link when its tickets have come to rest."""
     environment = {**os.environ, "COUNTERSIGN_DATA_DIR": str(data), "COLUMNS": "400"}
-    command = [sys.executable, "-m", "app.main", "demo", "--tickets", str(TICKETS), "--seed", str(SEED), "--port", "0"]
+    command = [sys.executable, "-m", "app.main", "demo", "--tickets", str(TICKETS), "--seed", str(SEED)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)  # noqa: S603 - our own command
     try:
         yield _shop(process)

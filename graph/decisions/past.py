@@ -1,7 +1,8 @@
 """Recorded decisions as a history: each with what a person said to it and what was refunded.
 
 A run that read its ticket again decided again: only its last cycle counts. A person's answer is that of the question
-which the cycle asked; whoever takes over a ticket while a refund is held has stopped it.
+which the cycle asked; whoever takes over a ticket while a refund is held has stopped it. Of an automatic run it is what
+somebody said afterwards who was not shown what became of it.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ _QUERY: Final = text(
         'policy', d.policy_hash, 'verdict', d.verdict, 'mode', d.mode, 'rule', d.rule, 'section', d.section,
         'review', CASE
           WHEN stopped.effect_id IS NOT NULL THEN 'stopped'
+          WHEN blind.answer IS NOT NULL THEN CASE blind.answer WHEN 'approve' THEN 'approved' ELSE 'rejected' END
           WHEN d.verdict = 'deny' OR approval.state IS NULL THEN NULL
           WHEN approval.state = 'rejected' THEN 'rejected'
           WHEN jsonb_array_length(approval.approved_by) < approval.required THEN NULL
           WHEN approval.sealed_reply IS NOT NULL THEN 'edited'
           ELSE 'approved' END,
-        'review_reason', approval.reason_code,
+        'review_reason', coalesce(approval.reason_code, blind.reason_code),
         'refunded_minor', refund.amount_minor,
         'facts', d.facts)::text
       FROM last AS d
@@ -53,6 +55,8 @@ _QUERY: Final = text(
            AND d.action = 'refund'
            AND d.target = encode(sha256(convert_to(charge_id || '|' || item_key, 'UTF8')), 'hex')
          LIMIT 1) AS stopped ON true
+      LEFT JOIN review_check AS blind ON blind.tenant_id = d.tenant_id AND blind.run_id = d.run_id
+        AND blind.kind = 'blind' AND blind.answer IS NOT NULL
      WHERE d.cycle = d.last_cycle
      ORDER BY d.decided_at, d.run_id, d.place
     """,

@@ -116,3 +116,24 @@ async def test_sessions_are_listed_and_ended(terminal: Terminal) -> None:
     done = await terminal.run("account", "sessions", "ana@shop.example", "--revoke", "--json")
     assert (done.json["revoked"], len(done.json["sessions"])) == (True, 1)
     assert (await terminal.run("account", "sessions", "ana@shop.example", "--json")).json["sessions"] == []
+
+
+async def test_a_token_is_printed_once_and_only_for_a_service(terminal: Terminal) -> None:
+    await terminal.run("account", "create", "robot@shop.example", "--role", "service")
+    await terminal.run("account", "create", "ana@shop.example", "--role", "agent")
+    made = (
+        await terminal.run("account", "token", "robot@shop.example", "--scope", "read", "--days", "7", "--json")
+    ).json
+    assert made["token"].startswith(f"cst.{terminal.tenant}.")
+    listed = await terminal.run("account", "tokens", "robot@shop.example", "--json")
+    assert made["token"].rpartition(".")[2] not in listed.out
+    assert [(one["token_id"], one["scopes"]) for one in listed.json["tokens"]] == [(made["token_id"], ["read"])]
+    revoked = await terminal.run("account", "tokens", "robot@shop.example", "--revoke", made["token_id"], "--json")
+    assert revoked.json["tokens"][0]["revoked_at"] is not None
+    for arguments, told in (
+        (("ana@shop.example", "--scope", "read"), "is no service"),
+        (("robot@shop.example", "--scope", "red"), "unknown scope 'red'; did you mean 'read'"),
+    ):
+        done = await terminal.run("account", "token", *arguments)
+        assert isinstance(done.error, UsageError)
+        assert told in str(done.error)

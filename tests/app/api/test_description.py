@@ -15,6 +15,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -54,7 +55,7 @@ def test_whatever_is_sent_by_the_description_is_answered_as_it_says(
     _, url, token = api
     examples = request.config.getoption("--examples")
     schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) >= 20
 
     for operation in operations:

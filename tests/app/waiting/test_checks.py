@@ -15,11 +15,12 @@ from app.ambient import new_id
 from app.identity.accounts import Act
 from app.notices.telling import Place, tell
 from app.waiting import checks
-from app.waiting.models import CheckKind
 from app.waiting.reminding import remind
 from app.waiting.rules import QueueRules
 from connectors.sandbox.receiver import Receiver
 from connectors.sandbox.server import serve
+from graph.decisions.models import CheckKind, RecordedDecision
+from graph.decisions.past import read_past
 from graph.runs.models import Run
 from tests.app.waiting.questions import a_question, an_action
 from tests.app.waiting.test_queue import API, asks, listed
@@ -184,3 +185,31 @@ async def test_a_receiver_with_another_secret_refuses_and_a_dead_one_is_left_alo
             assert dead.url not in done.problem
     rows = await door.rows("SELECT place, attempts, problem FROM notice_cursor ORDER BY place")
     assert [(row["place"], row["attempts"]) for row in rows] == [("dead", 1), ("ops", 1)]
+
+
+async def test_a_blind_judgement_stands_in_the_history_as_what_a_person_said(door: Door) -> None:
+    for number in (1, 2):
+        await ended(door, number)
+        at = NOW - timedelta(minutes=5)
+        values = {"run_id": f"run_{number}", "ticket_id": str(number), "decided_at": at, "policy_hash": "0" * 64}
+        kept = {"input_hash": "1" * 64, "intent": "duplicate_charge", "action": "refund", "verdict": "allow"}
+        row = RecordedDecision(
+            tenant_id=TENANT,
+            cycle=1,
+            place=0,
+            mode="auto",
+            rule="duplicate",
+            facts={"action.kind": "refund", "action.amount_minor": 2490, "action.currency": "usd"},
+            **values,
+            **kept,
+        )
+        async with door.database.tenant(TENANT) as session:
+            session.add(row)
+    checked = await draw(door)
+    lead = await a_person(door.database.tenant, TENANT)
+    no = {"decision": "reject", "reason_code": "wrong_policy"}
+    assert (await asks(door, lead, "PUT", f"{API}/{checked[1]}/decision", json=no)).status_code == 200
+    async with door.database.tenant(TENANT) as session:
+        past = await read_past(session, TENANT)
+    said = sorted(past.select("ticket", "review", "review_reason").rows())
+    assert said == [("1", None, None), ("2", "rejected", "wrong_policy")]
