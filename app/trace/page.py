@@ -110,10 +110,10 @@ def rows_of(trace: Trace) -> Sequence[Row]:
 def usd(micros: int) -> str:
     """Millionths of a dollar as dollars, exactly.
 
-    >>> usd(1_234)
-    '$0.001234'
+    >>> [usd(0), usd(1_234)]
+    ['$0', '$0.001234']
     """
-    return f"${micros // 1_000_000}.{micros % 1_000_000:06d}"
+    return f"${micros // 1_000_000}.{micros % 1_000_000:06d}" if micros else "$0"
 
 
 def pretty(value: object) -> str:

@@ -35,6 +35,9 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What each node loads of what earlier ones stored. A test compares it with the nodes."""
 
+LONGEST_CALL: Final = timedelta(seconds=60)
+"""An effect that took longer was not on its way: its end had to be found out. That is a wait."""
+
 _CALLS: Final = ("tool.called", "model.called")
 
 
@@ -174,7 +177,11 @@ class _Builder:
     def _continue(self, event: AuditEvent) -> None:
         last = self.steps[-1]
         if last.main.kind == "effect.sending":
-            last.latency_ms += max(0, round((event.at - last.main.at).total_seconds() * 1000))
+            passed = event.at - last.main.at
+            if passed > LONGEST_CALL:
+                last.waited = passed
+            else:
+                last.latency_ms += max(0, round(passed.total_seconds() * 1000))
         last.events.append(event)
 
     def _add(self, kind: StepKind, name: str, event: AuditEvent) -> Step:

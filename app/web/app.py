@@ -22,9 +22,9 @@ from app.identity.passwords import Passwords
 from app.identity.sessions import Lifetimes
 from app.identity.sign_in import SignIn
 from app.identity.sso import IdentityProvider
+from app.log_keys import signer_here
 from app.review.acts import Desk, Shop
 from app.review.macros import Macros
-from app.log_keys import signer_here
 from app.settings import Settings, machine_clock
 from app.tenants import TenantSettings
 from app.trace import page as traces

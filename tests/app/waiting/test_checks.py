@@ -190,18 +190,21 @@ async def test_a_receiver_with_another_secret_refuses_and_a_dead_one_is_left_alo
 async def test_a_blind_judgement_stands_in_the_history_as_what_a_person_said(door: Door) -> None:
     for number in (1, 2):
         await ended(door, number)
-        at = NOW - timedelta(minutes=5)
-        values = {"run_id": f"run_{number}", "ticket_id": str(number), "decided_at": at, "policy_hash": "0" * 64}
-        kept = {"input_hash": "1" * 64, "intent": "duplicate_charge", "action": "refund", "verdict": "allow"}
         row = RecordedDecision(
             tenant_id=TENANT,
+            run_id=f"run_{number}",
+            ticket_id=str(number),
             cycle=1,
             place=0,
+            decided_at=NOW - timedelta(minutes=5),
+            policy_hash="0" * 64,
+            input_hash="1" * 64,
+            intent="duplicate_charge",
+            action="refund",
+            verdict="allow",
             mode="auto",
             rule="duplicate",
             facts={"action.kind": "refund", "action.amount_minor": 2490, "action.currency": "usd"},
-            **values,
-            **kept,
         )
         async with door.database.tenant(TENANT) as session:
             session.add(row)

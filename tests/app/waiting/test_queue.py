@@ -9,14 +9,16 @@ from typing import Any
 
 import httpx
 
+from app.ambient import new_id, new_key, vault_of
 from app.identity.roles import Role
 from app.identity.sessions import Visitor
+from app.review.acts import Acted, Desk, NotAllowed, Said
+from app.waiting.answering import Answering
 from app.waiting.items import ItemKind
-from app.web.confirming import Confirming
-from graph.settlement.models import Approval
+from graph.settlement.questions import Answer
 from tests.app.waiting.questions import a_question
 from tests.app.web.conftest import door
-from tests.app.web.door import TENANT, Door
+from tests.app.web.door import TENANT, Door, settings_of
 from tests.app.web.people import Person, a_person
 from tests.app.web.waiting import NOW
 
@@ -163,18 +165,13 @@ async def test_the_page_answers_what_is_open_and_shows_text_as_text(door: Door, 
 async def test_much_money_is_not_approved_from_the_queue_by_whoever_came_in_a_while_ago(
     door: Door, tmp_path: Path
 ) -> None:
-    await a_question(door, tmp_path, 1, amount_minor=9000)
+    digest = await a_question(door, tmp_path, 1, amount_minor=9000)
     lead = await a_person(door.database.tenant, TENANT)
-    async with door.database.tenant(TENANT) as session:
-        approval = await session.get_one(Approval, (TENANT, "apr_1"))
-
-    def came(minutes_ago: int) -> Visitor:
-        at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-        roles = frozenset({Role.CS_LEAD})
-        return Visitor(TENANT, lead.account.account_id, "s", "Lea", "lea@shop.example", roles, "", at)
-
-    asks_above = Confirming(door.database.tenant, {TENANT: {"usd": 8999}}, lambda: datetime.now(UTC))
-    assert await asks_above.for_question(came(16), approval)
-    assert not await asks_above.for_question(came(14), approval)
-    nothing = Confirming(door.database.tenant, {}, lambda: datetime.now(UTC))
-    assert not await nothing.for_question(came(16), approval)
+    roles, at = frozenset({Role.CS_LEAD}), datetime.now(UTC)
+    visitor = Visitor(TENANT, lead.account.account_id, "s", "Lea", "lea@shop.example", roles, "", at)
+    desk = Desk(door.database.tenant, vault_of(settings_of(tmp_path)), lambda: at, new_id, new_key)
+    yes = Said(Answer.APPROVE)
+    made = await Answering(desk, lambda _, actions: bool(list(actions))).answer(visitor, "apr_1", yes, digest)
+    assert isinstance(made, NotAllowed)
+    assert (await door.rows("SELECT state FROM approval"))[0]["state"] == "pending"
+    assert isinstance(await Answering(desk, lambda _, actions: not list(actions)).answer(visitor, "apr_1", yes), Acted)

@@ -50,7 +50,7 @@ async def test_the_last_admin_stays_and_what_is_misspelled_changes_nothing(door:
     assert answer.status_code == 409
     assert "last admin" in answer.text
     for path, form in ((f"{one}/roles", {}), (f"{one}/state", {"state": "x"}), ("", {"email": "", "roles": ["admin"]})):
-        assert (await sends(door, admin, path, **form)).status_code == 400, path  # type: ignore[arg-type]
+        assert (await sends(door, admin, path, **form)).status_code == 400, path
     assert (await sends(door, admin, "", email="no address", roles=["admin"])).status_code == 409
 
 
