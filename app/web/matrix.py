@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fastapi import FastAPI
 
+from app.api.access import Called
 from app.identity.roles import Role
 from app.web.access import Allowed, declared
 
@@ -17,7 +18,8 @@ def matrix_form(app: FastAPI) -> list[dict[str, object]]:
             "method": one.method,
             "path": one.path,
             "roles": {role.value: one.access.may(role) for role in Role},
-            "anybody": None if isinstance(one.access, Allowed) else one.access.told,
+            "anybody": None if isinstance(one.access, Allowed | Called) else one.access.told,
+            "scope": one.access.scope.value if isinstance(one.access, Called) else None,
         }
         for one in declared(app)
     ]
@@ -30,6 +32,9 @@ def matrix_lines(app: FastAPI) -> Iterator[str]:
     for one in declared(app):
         if isinstance(one.access, Allowed):
             cells = [*("yes" if one.access.may(role) else "no" for role in Role), "no"]
+        elif isinstance(one.access, Called):
+            told = f"no; a token needs `{one.access.scope}`"
+            cells = [*("yes" if one.access.may(role) else "no" for role in Role), told]
         else:
             cells = [""] * len(Role) + [one.access.told]
         yield f"| `{one.method} {one.path}` | " + " | ".join(cells) + " |"

@@ -15,7 +15,10 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, expect
 
+from app.demo.stories import demo_settings
 from app.identity.models import Account
+from app.log_keys import load_signer
+from graph.audit.sequence import sequence
 from kb.ingest import ingest
 from kb.sources import read_documents
 from tests.app.web.people import signed_in
@@ -91,3 +94,26 @@ async def test_the_panel_in_zendesk(shop: Shop) -> None:
         await browser.opens(f"/agent/tickets/{ticket}")
         await expect(page.frame_locator("iframe").get_by_text("Waiting for you")).to_be_visible()
         await taken(page, "zendesk")
+
+
+async def test_the_queue_and_the_trace(shop: Shop) -> None:
+    await knows_its_policy(shop)
+    for setting in demo_settings(12, 7):
+        await shop.arrives(setting)
+    refunded = await shop.arrives(charged_twice("24.90"))
+    await shop.passes(minutes=11)
+    await shop.looks_out()
+    await shop.arrives(charged_twice("19.90"))
+    async with shop.database.tenant(shop.tenant) as session:
+        await sequence(session, shop.tenant, load_signer(shop.settings), at_once=True)
+    async with browsing(str(shop.web.base_url).rstrip("/"), locale="en-US", timezone_id="America/New_York") as browser:
+        await at_the_browser(shop, browser)
+        page = browser.page
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        await browser.opens(f"/t/{shop.tenant}/queue")
+        await expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+        await taken(page, "queue")
+        run = await shop.run(refunded)
+        await browser.opens(f"/t/{shop.tenant}/runs/{run['run_id']}/trace")
+        await expect(page.locator(".proof")).to_contain_text("Verified")
+        await taken(page, "trace")
