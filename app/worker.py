@@ -46,10 +46,10 @@ class Beside(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """One worker process. `beside` runs along until asked to stop: signing, telling, looking
-    after the queue, reading the Help Center.
+    """One worker process.
 
-    Without it nothing of that is done, as where each statement of the worker is counted.
+    `beside` runs along until asked to stop: signing, telling, looking after the queue, reading the Help Center. Without
+    it nothing of that is done, as where each statement of the worker is counted.
     """
 
     advancer: Advancer

@@ -213,10 +213,10 @@ def redact(
         return {"id": line.get("id"), "text": safe.text, "events": events}
 
     if not score:
-        _each_line(file, answer)
+        _each(_lines(file), answer)
         return
     try:
-        _each_line(file, compare, is_silent=True)
+        _each(_lines(file), compare, is_silent=True)
     finally:
         if tallies.by_class:
             print("\n".join(tallies.lines()))
@@ -231,10 +231,6 @@ def _whole_text(line: dict[str, Any]) -> str:
         return _text(line, "text")
     subject, body = _text(line, "subject"), _text(line, "body")
     return f"{subject}\n\n{body}" if subject else body
-
-
-def _each_line(file: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    _each(_lines(file), answer)
 
 
 def _each(

@@ -25,7 +25,8 @@ from graph.casefile import facts_for
 from graph.checks.evidence import ground_of
 from graph.dossier import ChargeHistory, Dossier, Identity
 from graph.drafting import draft_of, paragraphs, questions
-from graph.models.local.model import Embeds, LocalModel
+from graph.models.local.model import LocalModel
+from graph.models.local.reading import Embeds
 from graph.models.triage import Sensitive, Triage
 from graph.nodes.plan import LOW_CONFIDENCE_PERCENT
 from graph.planning import Plan, plan
