@@ -83,7 +83,7 @@ class Commanding:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector for each text. The first call loads the model, which takes some seconds."""
-        return self._embedder.embed(texts)
+        return self.embedder.embed(texts)
 
     def outside(self) -> Outside:
         """The models outside of this process as the settings name them, without a file of answers.
@@ -136,7 +136,8 @@ class Commanding:
         return business_clock(self.settings)
 
     @cached_property
-    def _embedder(self) -> Embedder:
+    def embedder(self) -> Embedder:
+        """The embedding model, loaded at the first use."""
         from graph.models.embedding import load_embedder
 
         return load_embedder(threads=self.settings.models.threads)

@@ -98,14 +98,17 @@ class Database:
                 self._checkpoint_pools[tenant_id] = await self._open_checkpoint_pool(tenant_id)
             return self._checkpoint_pools[tenant_id]
 
+    @asynccontextmanager
+    async def checkpoint_connection(self, tenant_id: str) -> AsyncIterator[AsyncConnection[dict[str, Any]]]:
+        """One connection like those of `checkpoint_pool`, for whoever works for a tenant once and never again."""
+        check_tenant(tenant_id)
+        arguments = _checkpoint_arguments(tenant_id)
+        connection = await AsyncConnection.connect(psycopg_url(self._url), **arguments)
+        async with connection:
+            yield connection
+
     async def _open_checkpoint_pool(self, tenant_id: str) -> AsyncConnectionPool[AsyncConnection[dict[str, Any]]]:
-        arguments: dict[str, Any] = {
-            "autocommit": True,
-            "prepare_threshold": 0,
-            "row_factory": dict_row,
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": _options(tenant_id),
-        }
+        arguments = _checkpoint_arguments(tenant_id)
         pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
             psycopg_url(self._url),
             connection_class=AsyncConnection[dict[str, Any]],
@@ -176,6 +179,16 @@ def first_line(error: BaseException) -> str:
     cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
     lines = str(cause).strip().splitlines() or [type(error).__name__]
     return lines[0].strip()
+
+
+def _checkpoint_arguments(tenant_id: str) -> dict[str, Any]:
+    return {
+        "autocommit": True,
+        "prepare_threshold": 0,
+        "row_factory": dict_row,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "options": _options(tenant_id),
+    }
 
 
 def _options(tenant_id: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""`countersign runs list|show|export|stop`: what became of tickets, one run as a story, its events; and stopping it.
+"""`countersign runs list|show|export|stop|replay|fork`: what became of tickets, one run as a story, and the like.
 
 Only `stop` changes anything, and only what is still held. Personal data is shown as the run saw it, redacted; what was
 sealed for an erased person is not.
@@ -17,6 +17,7 @@ from app.commanding import Commanding
 from app.errors import UsageError
 from app.event_lines import event_lines
 from app.problems import nearest
+from app.replay_commands import fork_command, replay_command
 from app.run_story import Story, find_run, read_story
 from app.run_words import run_form, run_line, story_form, story_lines
 from app.terminal import commanding_of, operator, say, say_json
@@ -125,6 +126,10 @@ def stop_command(
     else:
         say([f"nothing of run {run_id} is held: `countersign runs show {run_id}` says how it stands"])
     raise typer.Exit(0 if stopped else 1)
+
+
+app.command("replay")(replay_command)
+app.command("fork")(fork_command)
 
 
 async def _named(session: AsyncSession, commanding: Commanding, name: str) -> str:

@@ -50,6 +50,11 @@ class Item:
         """Whether a choice among several candidates is open."""
         return Missing.WHICH_CHARGE in self.missing and len(self.candidates) > 1
 
+    @property
+    def actions(self) -> tuple[Candidate, ...]:
+        """What would be done about the request now: where something is missing, that is asking for it."""
+        return (Candidate(ActionKind.ASK_CUSTOMER, self.intent),) if self.missing else self.candidates
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -116,6 +121,15 @@ COVERS: Final[Mapping[Intent, frozenset[Intent]]] = {
 """What a more specific request says along with itself."""
 _ENDED: Final = frozenset({SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED})
 _WORD = re.compile(r"[a-z]{4,}")
+_NO_NAMES: Final = frozenset(
+    {"order", "item", "article", "product", "parcel", "package", "payment", "purchase", "thing"}
+)
+"""Words that everybody uses for whatever they bought: an item that is called so is not named by them."""
+_NO_REFUND: Final = re.compile(
+    r"\b(?:do ?n.?t|do not|does not|no longer) (?:want|need|wish|like|ask for|require)\b[^.!?]{0,20}\brefund",
+    re.IGNORECASE,
+)
+_INSTEAD: Final = frozenset({Want.REPLACEMENT, Want.EXCHANGE})
 _MONEY_BACK = re.compile(r"\b(?:refund|reimburse|money back|charge ?back|pay me back)", re.IGNORECASE)
 """Somebody who ends a subscription says in the same breath whether they want the renewal back."""
 
@@ -262,7 +276,7 @@ def _money_back(intent: Intent, claims: Claims, dossier: Dossier, text: str) -> 
     charge = meant[0]
     if intent is Intent.PRICE_ADJUSTMENT:
         return _price_adjustment(charge, dossier, by_item.get(charge.charge_id, ()))
-    return _for_items(intent, claims, charge, dossier, by_item.get(charge.charge_id, ()))
+    return _for_items(intent, claims, charge, dossier, by_item.get(charge.charge_id, ()), text)
 
 
 def _by_item_name(charges: tuple[ChargeView, ...], dossier: Dossier, text: str) -> dict[str, tuple[ItemView, ...]]:
@@ -275,8 +289,9 @@ def _by_item_name(charges: tuple[ChargeView, ...], dossier: Dossier, text: str) 
             item
             for item in (order.items if order else None) or ()
             if item.name
-            and (parts := _WORD.findall(item.name.lower()))
-            and {_singular(part) for part in parts} <= words
+            and (parts := {_singular(part) for part in _WORD.findall(item.name.lower())})
+            and parts <= words
+            and not parts <= _NO_NAMES
         )
         if hits:
             named[charge.charge_id] = hits
@@ -293,10 +308,13 @@ def _for_items(
     charge: ChargeView,
     dossier: Dossier,
     named: tuple[ItemView, ...],
+    text: str,
 ) -> Item:
     order = dossier.order_of(charge)
     items = (order.items if order else None) or ()
     proposals = _proposals(intent, claims, charge, order)
+    if _wants_something_else(claims, text):
+        return Item(intent, needs_person=Reason.OUT_OF_SCOPE, proposals=proposals)
     if intent in {Intent.CANCEL_ORDER, Intent.UNAUTHORIZED_CHARGE} or len(items) <= 1 or len(named) == len(items):
         return Item(intent, candidates=(_refund(intent, charge, dossier),), proposals=proposals)
     if named:
@@ -305,6 +323,11 @@ def _for_items(
     if intent in {Intent.ITEM_DAMAGED_OR_WRONG, Intent.RETURN_OR_EXCHANGE}:
         return Item(intent, missing=frozenset({Missing.WHICH_ITEM}), proposals=proposals)
     return Item(intent, candidates=(_refund(intent, charge, dossier),), proposals=proposals)
+
+
+def _wants_something_else(claims: Claims, text: str) -> bool:
+    """Whether the customer wants goods instead of money: nobody pays what was not asked for, and people send goods."""
+    return _NO_REFUND.search(text) is not None or (claims.wants in _INSTEAD and _MONEY_BACK.search(text) is None)
 
 
 def _proposals(intent: Intent, claims: Claims, charge: ChargeView, order: OrderView | None) -> tuple[Candidate, ...]:

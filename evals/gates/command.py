@@ -1,4 +1,4 @@
-"""`countersign evals gate --policy P`: what a version must pass before it may loosen anything, written down as rows.
+"""`countersign evals gate`: what a version, or a run of suites, must pass; for a version it is written down as rows.
 
 `P` is a file, a shipped policy by its name, or a stored version's hash. Results are recorded for versions that are
 stored (`countersign policy draft FILE` stores one, so that its author is who wrote it); else they are only printed.
@@ -21,7 +21,10 @@ from sqlmodel import col
 
 from evals.gates.analysis import prove
 from evals.gates.cases import CaseFileError, read_cases, try_cases
+from evals.gates.scenarios import Bounds, judge
 from evals.gates.verdict import GateVerdict
+from evals.suites.errors import SuiteError
+from evals.suites.results import read_results
 from graph.lifecycle.gates import record
 from graph.lifecycle.publishing import Act
 from graph.rulebook import PolicyVersion
@@ -65,39 +68,43 @@ class GateInputError(ValueError):
     """What was named cannot be used; the message says what to do."""
 
 
-app = typer.Typer(name="evals", help="Run scenarios, compare runs, gate and promote.", no_args_is_help=True)
-
-
-@app.callback()
-def evals() -> None:
-    """Run scenarios, compare runs, gate and promote."""
-
-
-@app.command("gate")
 def gate_command(
     ctx: typer.Context,
-    policy: Annotated[str, typer.Option("--policy", help="A policy file, a shipped one, or a version's hash.")],
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="A policy file, a shipped one, or a version's hash.")
+    ] = None,
     cases: Annotated[
         str | None,
         typer.Option("--cases", help="Its file of cases; NAME.cases.yaml beside a file NAME.yaml where left out."),
     ] = None,
+    candidate: Annotated[
+        Path | None, typer.Option("--candidate", help="A report.json of `evals run --report` that must hold.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="The report.json of the run before, to hold it against.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Try a policy against its cases, prove what must always hold, and write down whether it passed."""
+    """Try a policy against its cases, and a run of the suites against the one before; say whether they pass."""
     runtime: CommandRuntime = ctx.obj
     try:
-        read, verdicts, recorded = runtime.run(_gate(runtime, policy, cases))
-    except (GateInputError, CaseFileError) as error:
+        _check_named(policy, candidate, baseline)
+        judged = [] if candidate is None else [_judged(candidate, baseline)]
+        read, verdicts, recorded = (
+            (None, [], False) if policy is None else runtime.run(_gate(runtime, policy, cases, judged))
+        )
+    except (GateInputError, CaseFileError, SuiteError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(INPUT_ERROR) from error
     except PolicyFileError as error:
         typer.echo(str(error.problems[0]), err=True)
         raise typer.Exit(INPUT_ERROR) from error
+    verdicts = [*verdicts, *judged]
     passed = all(verdict.passed for verdict in verdicts)
     if as_json:
         form = {
-            "policy_hash": read.content_hash,
+            "policy_hash": None if read is None else read.content_hash,
             "passed": passed,
             "recorded": recorded,
             "gates": [{"gate": one.gate, "passed": one.passed, "figures": dict(one.figures)} for one in verdicts],
@@ -108,7 +115,20 @@ def gate_command(
     raise typer.Exit(0 if passed else 1)
 
 
-async def _gate(runtime: CommandRuntime, name: str, cases: str | None) -> tuple[Policy, list[GateVerdict], bool]:
+def _check_named(policy: str | None, candidate: Path | None, baseline: Path | None) -> None:
+    if policy is None and candidate is None:
+        raise GateInputError("nothing to try: name a policy with --policy, or a run with --candidate")
+    if baseline is not None and candidate is None:
+        raise GateInputError("--baseline is what a run is held against: name that run with --candidate")
+
+
+def _judged(candidate: Path, baseline: Path | None) -> GateVerdict:
+    return judge(read_results(candidate), None if baseline is None else read_results(baseline), Bounds())
+
+
+async def _gate(
+    runtime: CommandRuntime, name: str, cases: str | None, judged: list[GateVerdict]
+) -> tuple[Policy, list[GateVerdict], bool]:
     async with runtime.tenant_session() as session:
         query = select(PolicyVersion).where(col(PolicyVersion.tenant_id) == runtime.tenant_id)
         stored = {one.policy_hash: one for one in (await session.execute(query)).scalars()}
@@ -119,7 +139,7 @@ async def _gate(runtime: CommandRuntime, name: str, cases: str | None) -> tuple[
     if read.content_hash not in stored:
         return read, verdicts, False
     act = Act(runtime.actor, runtime.now(), "gate", runtime.new_id)
-    for verdict in verdicts:
+    for verdict in (*verdicts, *judged):
         async with runtime.tenant_session() as session:
             await record(
                 session,
@@ -161,12 +181,12 @@ def _case_text(name: str, cases: str | None) -> tuple[str, str]:
         ) from error
 
 
-def _lines(read: Policy, verdicts: list[GateVerdict], name: str, *, recorded: bool) -> list[str]:
-    lines = [f"{read.policy_id} {read.content_hash[:12]}"]
+def _lines(read: Policy | None, verdicts: list[GateVerdict], name: str | None, *, recorded: bool) -> list[str]:
+    lines = [] if read is None else [f"{read.policy_id} {read.content_hash[:12]}"]
     for one in verdicts:
         lines.append(f"gate {one.gate}: {'passed' if one.passed else 'did not pass'}")
         lines += [f"  {key}: {_said(value)}" for key, value in one.figures.items()]
-    if not recorded:
+    if read is not None and not recorded:
         lines.append(f"not recorded, because the version is not stored: `countersign policy draft {name}` stores it")
     return lines
 

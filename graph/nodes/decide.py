@@ -9,17 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from graph.breakers.models import TrippedBreaker
 from graph.breakers.money import without_amount
 from graph.breakers.trips import Watched, covering, told, tripped
-from graph.casefile import facts_for
+from graph.deciding import Evidence, decided_on, logged
 from graph.decisions.record import record
 from graph.dossier import Dossier
 from graph.models.triage import Triage
-from graph.planning import Answer, Item, Plan
+from graph.planning import Answer, Plan
 from graph.sections import Sections
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, hand_off
 from graph.verdicts import Decided, Verdicts, cause_of, course
-from policies.evaluate import decide as decide_by_policy
 from policies.proposal import Candidate
 from policies.tools import TOOL_OF_ACTION
 from policies.vocabulary import ActionKind, Reason, Tool, Verdict
@@ -53,7 +52,7 @@ async def _led(context: StepContext) -> Step:
     for_a_person = next((item.needs_person for item in plan.items if item.needs_person is not None), None)
     verdicts, stopped_by = await _verdicts(context, plan)
     rows = [one.row() for one in verdicts.decided]
-    body: dict[str, object] = {"verdicts": [_logged(one) for one in verdicts.decided]}
+    body: dict[str, object] = {"verdicts": [logged(one) for one in verdicts.decided]}
     if for_a_person is not None:
         return _with(hand_off(for_a_person), verdicts, rows, body)
     missing = sorted({one for item in plan.items for one in item.missing})
@@ -90,27 +89,6 @@ def _with(step: Step, verdicts: Verdicts, rows: list[dict[str, object]], body: d
     )
 
 
-def _logged(one: Decided) -> dict[str, object]:
-    decision = one.decision
-    return {
-        **one.row(),
-        "input_hash": decision.input_hash,
-        "policy_hash": decision.policy_hash,
-        "approvers": list(decision.approvers),
-        "risk_score": decision.risk_score,
-        "rules": [
-            {
-                "rule": match.rule,
-                "effect": match.effect.value,
-                "section": match.section,
-                "certain": match.certain,
-                **({} if match.threshold is None else {"threshold": match.threshold.form()}),
-            }
-            for match in decision.reasons
-        ],
-    }
-
-
 async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, str | None]:
     """The decisions, and the breaker that made one of them draft-only, in words."""
     snapshot = await context.load("snapshot", Snapshot)
@@ -124,38 +102,23 @@ async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, str | N
         "run.missing_documents": 0 if sections.found else 1,
     }
 
+    evidence = Evidence(snapshot, triage, dossier, run)
     async with context.runtime.sessions(context.tenant_id) as session:
         breakers = await tripped(session, context.tenant_id)
     stops: list[str] = []
 
     def decided(candidate: Candidate) -> Decided:
-        facts = facts_for(
-            candidate,
-            dossier,
-            triage,
-            channel=snapshot.channel,
-            brand=snapshot.brand,
-            run=run,
-            now=context.now,
-            recipients=snapshot.recipients,
-        )
-        one = Decided(candidate, decide_by_policy(context.policy, facts, now=context.now), facts.by_name)
+        one = decided_on(candidate, context.policy, evidence, now=context.now)
         stop = _stop(context, one, snapshot.brand, breakers)
         if stop is None:
             return one
         stops.append(stop)
         # Which tier applies is known only now, so what a breaker covers is decided again, for a draft.
-        drafted = facts.with_values(run__draft_only=True)
-        return Decided(candidate, decide_by_policy(context.policy, drafted, now=context.now), drafted.by_name)
+        return decided_on(candidate, context.policy, evidence, now=context.now, draft_only=True)
 
-    actions = [candidate for item in plan.items for candidate in _actions(item)]
+    actions = [candidate for item in plan.items for candidate in item.actions]
     found = tuple(decided(candidate) for candidate in actions)
     return Verdicts(found, run), next(iter(stops), None)
-
-
-def _actions(item: Item) -> tuple[Candidate, ...]:
-    """What would be done about the request now: where something is missing, that is asking for it."""
-    return (Candidate(ActionKind.ASK_CUSTOMER, item.intent),) if item.missing else item.candidates
 
 
 def _acts(one: Decided) -> bool:

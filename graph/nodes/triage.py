@@ -35,8 +35,9 @@ async def triage(context: StepContext) -> Step:
     found = understood.triage
     if context.state.get("questions_asked", 0):
         found = answered(await context.load("triage", Triage), found)
-    if snapshot.has_picture:
-        found = replace(found, claims=replace(found.claims, photo_attached=True))
+    # That there is a photo is seen, not believed: the text may say so without one.
+    shown = snapshot.has_picture or await _was_shown(context)
+    found = replace(found, claims=replace(found.claims, photo_attached=shown))
     intents = [score.intent.value for score in found.intents]
     body: dict[str, object] = {
         "intents": intents,
@@ -58,3 +59,10 @@ async def triage(context: StepContext) -> Step:
         counts=(Happened(Measure.INJECTIONS, found.injection_suspected, brand=snapshot.brand or ""),),
         run={"intents": intents, "brand": snapshot.brand},
     )
+
+
+async def _was_shown(context: StepContext) -> bool:
+    """Whether an earlier message of this run had a photo with it."""
+    if "triage" not in context.state:
+        return False
+    return (await context.load("triage", Triage)).claims.photo_attached is True

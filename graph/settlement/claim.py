@@ -25,6 +25,7 @@ from graph.settlement.performers import Sendable
 from graph.settlement.reserve import body_purpose
 from graph.settlement.switches import read_switch
 from graph.vault import SubjectErased, Vault
+from policies.vocabulary import Intent
 
 SEND_WITHIN: Final = timedelta(hours=20)
 """How long the same key may be sent again. Stripe may forget a key after 24 hours, and then the same request is a
@@ -271,4 +272,5 @@ def sendable_of(effect: Effect, body: str) -> Sendable:
         idempotency_key=effect.idempotency_key,
         body=body,
         has_ticket_stamp=effect.ticket_stamp is not None,
+        is_duplicate=(effect.watched or {}).get("intent") == Intent.DUPLICATE_CHARGE.value,
     )

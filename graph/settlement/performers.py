@@ -15,10 +15,11 @@ from typing import TypeVar
 from connectors.outcome import Done, WriteOutcome
 from connectors.stripe.bodies import PAYMENT_INTENT, SUBSCRIPTION, WHEN, CancelWhen, form_of
 from connectors.stripe.client import StripeAdapter
-from connectors.stripe.wire import PaymentView, RefundView, SubscriptionView
+from connectors.stripe.wire import ChargeView, PaymentView, RefundView, SubscriptionView
 from connectors.stripe.words import PaymentStatus, SubscriptionStatus
 from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.update import UpdateView
+from graph.casefile import TWIN_WINDOW, twin_of
 from graph.settlement.models import EffectKind
 
 View = TypeVar("View")
@@ -35,6 +36,7 @@ class Sendable:
     idempotency_key: str
     body: str
     has_ticket_stamp: bool = False
+    is_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,15 @@ class VendorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What an effect rests on, as it is now; None where that does not matter to it."""
+    """What an effect rests on, as it is now; None where that does not matter to it.
+
+    `has_lost_its_twin`: the payment that made this one a duplicate was given back, so that this one is none any more.
+    """
 
     ticket_stamp: str | None = None
     refunded_minor: int | None = None
     is_disputed: bool = False
+    has_lost_its_twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,13 @@ def _refunds(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performer:
         assert effect.charge_id is not None
         charge = stripe.charge(effect.charge_id)
         stamp = zendesk.ticket(int(effect.ticket_id)).updated_stamp if effect.has_ticket_stamp else None
-        return Present(stamp, charge.refunded.minor, charge.is_disputed)
+        return Present(stamp, charge.refunded.minor, charge.is_disputed, effect.is_duplicate and not has_twin(charge))
+
+    def has_twin(charge: ChargeView) -> bool:
+        if charge.customer_id is None:
+            return False
+        beside = stripe.charges_of(charge.customer_id, since=charge.created_at - TWIN_WINDOW)
+        return twin_of(charge, beside) is not None
 
     return Performer(post, find, present=present)
 

@@ -45,6 +45,8 @@ async def differs(session: AsyncSession, effect: Effect, present: Present) -> Wi
         return Withdrawn("charge_changed", "a dispute was opened while the refund waited")
     if present.refunded_minor is not None and present.refunded_minor > await _explained_minor(session, effect):
         return Withdrawn("charge_changed", "somebody refunded the charge while the refund waited")
+    if present.has_lost_its_twin:
+        return Withdrawn("charge_changed", "the other one of the two payments was given back while the refund waited")
     return None
 
 

@@ -115,6 +115,12 @@ class StripeDouble:
             self._books.run_due()
             return self._refunds.ledger()
 
+    def shows(self, kind: str, name: str) -> Thing:
+        """A copy of one object as it stands: kind `charge`, `payment_intent`, `subscription` and so on, and its id."""
+        with self._lock:
+            self._books.run_due()
+            return dict(self._books.require(kind, name))
+
     def add_customer(self, *, email: str | None, name: str | None, metadata: Mapping[str, str] | None = None) -> str:
         """A customer of long standing, which search knows; its id."""
         with self._lock:

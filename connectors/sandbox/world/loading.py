@@ -101,7 +101,10 @@ def load(world: World, doubles: Doubles, now: datetime) -> Keys:
         now: the moment from which ages count back.
     """
     customers = _load_customers(world, doubles)
-    charges = {charge.key: _load_charge(charge, world, customers, doubles, now) for charge in world.charges}
+    charges = {
+        charge.key: _load_charge(charge, world, customers, doubles, now - _head_start(charge, world))
+        for charge in world.charges
+    }
     subscriptions = {
         entry.key: _load_subscription(entry, customers, charges, doubles, now) for entry in world.subscriptions
     }
@@ -184,6 +187,14 @@ def _load_payer(customer: Customer, email: str, user_id: int, doubles: Doubles) 
     if customer.linked:
         metadata["zendesk_user_id"] = str(user_id)
     return doubles.stripe.add_customer(email=customer.stripe_email or email, name=customer.name, metadata=metadata)
+
+
+def _head_start(charge: Charge, world: World) -> timedelta:
+    """Charges of the same age were made a second apart, in the order in which the world lists them."""
+    place = world.charges.index(charge)
+    age = (charge.days_ago, charge.hours_ago, charge.minutes_ago)
+    later = [one for one in world.charges[place + 1 :] if (one.days_ago, one.hours_ago, one.minutes_ago) == age]
+    return timedelta(seconds=len(later))
 
 
 def _load_charge(

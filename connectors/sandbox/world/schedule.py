@@ -52,6 +52,11 @@ class Schedule:
         with self._lock:
             return len(self._due)
 
+    def next_at(self) -> datetime | None:
+        """When the next of them happens; None where none is to come."""
+        with self._lock:
+            return self._due[0][0] if self._due else None
+
     def fire(self, now: datetime) -> int:
         """Let everything happen that is due; how many events that were."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""Defects planted into the product, not into its tests: does the gate over the suites notice?"""

@@ -1,0 +1,1 @@
+"""Runs decided again from what was recorded: exactly, or with another policy or model. Nothing outside is touched."""
