@@ -6,6 +6,7 @@ import typer
 
 from evals.defects.command import defects_command
 from evals.gates.command import gate_command
+from evals.promotion.command import promote_command
 from evals.suites.command import run_command, schema_command
 from evals.suites.compare_command import compare_command
 
@@ -22,5 +23,6 @@ def evals() -> None:
 app.command("run")(run_command)
 app.command("compare")(compare_command)
 app.command("defects")(defects_command)
+app.command("promote")(promote_command)
 app.command("schema")(schema_command)
 app.command("gate")(gate_command)

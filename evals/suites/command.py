@@ -35,10 +35,7 @@ def run_command(  # noqa: PLR0913 - options
 ) -> None:
     """Play scenarios against the doubles and score how they end. Exit status 1 where harm was done or a goal missed."""
     from evals.suites.errors import SuiteError
-    from evals.suites.files import SHIPPED_SUITES, read_suites
-    from evals.suites.making import chosen, made, played
-    from evals.suites.results import Results, summary
-    from evals.suites.showing import shown, written
+    from evals.suites.files import SHIPPED_SUITES, chosen, read_suites
 
     commanding: Commanding = ctx.obj
     try:
@@ -47,6 +44,10 @@ def run_command(  # noqa: PLR0913 - options
         for problem in error.problems:
             typer.echo(problem, err=True)
         raise typer.Exit(INPUT_ERROR) from error
+    from evals.suites.making import made, played
+    from evals.suites.results import Results, summary
+    from evals.suites.showing import shown, written
+
     models = commanding.settings.models
     found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, models=models)
     results = Results(

@@ -70,6 +70,22 @@ def read_suites(paths: Sequence[Path]) -> list[Filed]:
     return found
 
 
+def chosen(filed: Sequence[Filed], *, tags: Sequence[str], ids: Sequence[str]) -> list[Filed]:
+    """The scenarios with all the tags and one of the ids, where any are named.
+
+    Raises:
+        SuiteError: none has.
+    """
+    known = {one.scenario.id for one in filed}
+    unknown = [name for name in ids if name not in known]
+    if unknown:
+        raise SuiteError((f"no scenario {unknown[0]!r}: correct --id",))
+    found = [one for one in filed if set(tags) <= set(one.scenario.tags) and (not ids or one.scenario.id in ids)]
+    if not found:
+        raise SuiteError((f"no scenario has the tags {', '.join(tags)}: correct --tag",))
+    return found
+
+
 def _files(path: Path, problems: list[str]) -> list[Path]:
     if path.is_file():
         return [path]
@@ -146,7 +162,7 @@ def _filed(entry: object, suite: Mapping[str, Any], path: Path, lines: dict[tupl
 
 
 def _with_derived(scenario: Scenario) -> Scenario:
-    """Tagged with the segment of who writes, which the world says already, and as English where nothing else is said."""
+    """Tagged with the segment of who writes, which the world says already, and as English unless it says so."""
     writer = scenario.all_tickets[0].requester
     segment = next((one.segment for one in scenario.world.customers if one.key == writer), None)
     derived = [f"segment:{segment or 'standard'}", *(() if scenario.tagged("language") else ("language:en",))]

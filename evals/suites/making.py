@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.settings import ModelSettings, Provider, machine_clock
-from evals.suites.errors import SuiteError
 from evals.suites.files import Filed
 from evals.suites.results import Made, TrialResult
 from evals.suites.running import opened_hall
@@ -34,22 +33,6 @@ VERSIONS: Final = (
     "sentence-transformers",
 )
 Load = tuple[float, float, float]
-
-
-def chosen(filed: Sequence[Filed], *, tags: Sequence[str], ids: Sequence[str]) -> list[Filed]:
-    """The scenarios with all the tags and one of the ids, where any are named.
-
-    Raises:
-        SuiteError: none has.
-    """
-    known = {one.scenario.id for one in filed}
-    unknown = [name for name in ids if name not in known]
-    if unknown:
-        raise SuiteError((f"no scenario {unknown[0]!r}: correct --id",))
-    found = [one for one in filed if set(tags) <= set(one.scenario.tags) and (not ids or one.scenario.id in ids)]
-    if not found:
-        raise SuiteError((f"no scenario has the tags {', '.join(tags)}: correct --tag",))
-    return found
 
 
 def played(

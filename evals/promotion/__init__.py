@@ -1,0 +1,1 @@
+"""How far up the ladder of autonomy evidence carries an intent, a segment, a language: computed, not declared."""
