@@ -19,6 +19,7 @@ from app.commanding import Commanding
 from app.errors import UsageError
 from app.run_story import find_run
 from app.terminal import commanding_of, say, say_json
+from graph.models.errand import AT_HOME, Errand
 from graph.replay.running import Different, Forked, Identical, NotReplayed, forks, newest_runs, replays
 from graph.runs.models import Run
 from policies.commands import readable_policy
@@ -98,7 +99,7 @@ def fork_command(
             runs,
             policy=None if policy is None else readable_policy(policy),
             gateway=_gateway(commanding, model),
-            asks_claude=model is Understanding.CLAUDE,
+            errand=Errand() if model is Understanding.CLAUDE else AT_HOME,
         )
         return [one async for one in found]
 
@@ -157,7 +158,7 @@ def _gateway(commanding: Commanding, model: Understanding) -> Gateway | None:
     from graph.models.local.model import load_local_model  # noqa: PLC0415
 
     return Gateway(
-        load_local_model(commanding.embedder), commanding.claude() if model is Understanding.CLAUDE else None
+        load_local_model(commanding.embedder), commanding.outside() if model is Understanding.CLAUDE else None
     )
 
 

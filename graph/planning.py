@@ -264,7 +264,9 @@ def _money_back(intent: Intent, claims: Claims, dossier: Dossier, text: str) -> 
     if len(by_item) == 1:
         meant = tuple(charge for charge in meant if charge.charge_id in by_item)
     if len(meant) > 1 and intent is not Intent.PRICE_ADJUSTMENT and _are_each_named(claims, meant, dossier):
-        parts = [_for_items(intent, claims, charge, dossier, by_item.get(charge.charge_id, ())) for charge in meant]
+        parts = [
+            _for_items(intent, claims, charge, dossier, by_item.get(charge.charge_id, ()), text) for charge in meant
+        ]
         return Item(
             intent,
             candidates=tuple(candidate for part in parts for candidate in part.candidates),

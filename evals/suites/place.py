@@ -157,7 +157,7 @@ async def opened_place(
         new_key=ids.new_key,
         vault=vault_of(settings),
         tenant=present.__getitem__,
-        gateway=gateway_of(settings, embedder),
+        gateway=gateway_of(settings, embedder, database.tenant, clock.now),
         embed=embed,
         worker_id="suite",
     )

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from graph.models.errand import AT_HOME, Errand
 from graph.models.gateway import Gateway
 from graph.models.triage import Triage
 from graph.replay.recorded import Cycle, RecordedRun, recorded_run
@@ -90,7 +91,7 @@ async def forks(
     *,
     policy: Policy | None,
     gateway: Gateway | None,
-    asks_claude: bool = False,
+    errand: Errand = AT_HOME,
 ) -> AsyncIterator[Forked | NotReplayed]:
     """Each run decided with something else.
 
@@ -100,7 +101,7 @@ async def forks(
         runs: to be forked.
         policy: None keeps each run's own version.
         gateway: understands the recorded, redacted text anew; None keeps what was understood.
-        asks_claude: whether that text may leave for Claude.
+        errand: whether that text may leave this process, and for how many calls.
     """
     for run in runs:
         async with sessions(run.tenant_id) as session:
@@ -114,7 +115,7 @@ async def forks(
         different: list[Flip] = []
         for cycle in found.cycles:
             assert own is not None
-            triage = None if gateway is None else await _understood(gateway, cycle, asks_claude=asks_claude)
+            triage = None if gateway is None else await _understood(gateway, cycle, errand=errand)
             decided = await asyncio.to_thread(redecided, cycle, own, triage)
             different += flips(run.run_id, run.ticket_id, cycle, decided)
         yield Forked(run.run_id, run.ticket_id, tuple(different))
@@ -129,8 +130,8 @@ async def _recorded(session: AsyncSession, vault: Vault, run: Run) -> RecordedRu
         return NotReplayed(run.run_id, str(error))
 
 
-async def _understood(gateway: Gateway, cycle: Cycle, *, asks_claude: bool) -> Triage:
+async def _understood(gateway: Gateway, cycle: Cycle, *, errand: Errand) -> Triage:
     snapshot = cycle.snapshot
     is_later = bool(snapshot.history) and cycle.number > 1
     subject = "" if is_later else snapshot.subject
-    return (await gateway.triage(subject, snapshot.newest, snapshot.history, asks_claude=asks_claude)).triage
+    return (await gateway.triage(subject, snapshot.newest, snapshot.history, errand=errand)).triage
