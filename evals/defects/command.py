@@ -21,6 +21,7 @@ def defects_command(
         Path | None, typer.Option("--baseline", help="A report.json of the same commit, so that less must be played.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Ids and faults follow from it.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; as many as cores else.")] = None,
     most: Annotated[int | None, typer.Option(min=1, help="Scenarios for one defect at most; all else.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -29,6 +30,7 @@ def defects_command(
     from evals.defects.hunt import Hunt
     from evals.suites.errors import SuiteError
     from evals.suites.files import SHIPPED_SUITES, read_suites
+    from evals.suites.making import cores
     from evals.suites.results import read_results
     from evals.suites.running import opened_hall
 
@@ -46,7 +48,7 @@ def defects_command(
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     chosen = [known[name] for name in names] if names else list(DEFECTS)
     with opened_hall() as hall:
-        hunt = Hunt(hall, filed, baseline=clean, seed=seed, most=most)
+        hunt = Hunt(hall, filed, baseline=clean, seed=seed, most=most, workers=workers or cores())
         found = list(hunt.each(chosen, say=console.print))
     missed = [one.defect.name for one in found if not one.is_caught]
     if as_json:

@@ -16,7 +16,7 @@ from evals.defects.catalogue import Defect
 from evals.gates.scenarios import Bounds
 from evals.suites.comparing import ScenarioFlip, compared
 from evals.suites.files import Filed
-from evals.suites.making import cores, made
+from evals.suites.making import made
 from evals.suites.results import Results, TrialResult
 from evals.suites.running import Hall
 
@@ -48,15 +48,24 @@ class Hunt:
         baseline: a report of the product without a defect, or nothing: it is then played as needed.
         seed: of everything.
         most: scenarios to play for one defect at most; None plays all.
+        workers: processes.
     """
 
     def __init__(
-        self, hall: Hall, filed: Sequence[Filed], *, baseline: Results | None, seed: int, most: int | None
+        self,
+        hall: Hall,
+        filed: Sequence[Filed],
+        *,
+        baseline: Results | None,
+        seed: int,
+        most: int | None,
+        workers: int,
     ) -> None:
         self._hall = hall
         self._filed = filed
         self._seed = seed
         self._most = most
+        self._workers = workers
         known = () if baseline is None else baseline.trials
         self._clean: dict[str, TrialResult] = {one.id: one for one in known if one.trial == 0}
 
@@ -96,7 +105,7 @@ class Hunt:
             filed,
             trials=1,
             seed=self._seed,
-            workers=cores(),
+            workers=self._workers,
             models=ModelSettings(),
             progress=lambda _: None,
         )
