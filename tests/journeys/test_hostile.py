@@ -31,7 +31,8 @@ async def test_orders_in_the_text_bring_no_money_that_was_not_asked_for_before(s
             subject="Order 1042",
         )
     )
+    await shop.passes(minutes=11)
     outcome, _ = await shop.outcome(ticket)
-    assert outcome in {"waiting_for_review", "handed_off"}
+    assert outcome in {"waiting_for_review", "waiting_for_customer", "handed_off"}  # at most, it is asked which order
     assert shop.refunds() == []
-    assert shop.said(ticket, public=True) == []
+    assert not any("example.net" in said or "refund" in said for said in shop.said(ticket, public=True))
