@@ -185,7 +185,8 @@ def _charge(charge: ChargeView, dossier: Dossier, now: datetime) -> Values:
     if history.warnings is not None:
         values["charge.early_fraud_warning"] = bool(history.warnings)
     if history.refunds is not None:
-        values["charge.refunds"] = len(history.refunds)
+        # The list and the charge are two reads, and the charge may know of a refund first.
+        values["charge.refunds"] = max(len(history.refunds), 1 if charge.refunded.minor else 0)
     if dossier.charges is not None:
         values |= _twin(charge, dossier) | _card(charge, dossier.charges, now)
     return values

@@ -253,6 +253,12 @@ def test_refunds_that_failed_are_listed_and_hold_no_money() -> None:
     assert found["charge.refundable_minor"] == 2490
 
 
+def test_a_refund_that_only_the_charge_knows_of_yet_counts() -> None:
+    charge = a_charge(refunded=Money(500, "usd"))
+    found = facts(a_dossier(charge, history={"ch_1": ChargeHistory(refunds=())}))
+    assert (found["charge.refunds"], found["charge.refundable_minor"]) == (1, 1990)
+
+
 def test_an_action_without_money_costs_nothing() -> None:
     found = facts(a_dossier(), Candidate(ActionKind.REPLY, Intent.POLICY_QUESTION))
     assert found["action.amount_minor"] == 0
