@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -52,8 +51,7 @@ async def knows_its_policy(shop: Shop) -> None:
 
 async def taken(page: Page, name: str) -> None:
     """The page in light and in dark."""
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme in schemes:
+    for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         await page.wait_for_timeout(150)
         await page.screenshot(path=FOLDER / f"{name}-{scheme}.png", animations="disabled")
