@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -51,7 +52,8 @@ async def knows_its_policy(shop: Shop) -> None:
 
 async def taken(page: Page, name: str) -> None:
     """The page in light and in dark."""
-    for scheme in ("light", "dark"):
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
         await page.emulate_media(color_scheme=scheme)
         await page.wait_for_timeout(150)
         await page.screenshot(path=FOLDER / f"{name}-{scheme}.png", animations="disabled")
