@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any, Final
 
 import graph.deciding
+import graph.identity
 import graph.models.local.signals
-import graph.nodes.gather
 import graph.nodes.hand_off
 import graph.nodes.plan
 import graph.nodes.retrieve
@@ -277,7 +277,7 @@ DEFECTS: Final = (
         "Zendesk's flags on a comment are ignored",
         "node",
         ("adversarial/identities", "golden/cancellations"),
-        planted=_swapped(graph.nodes.gather, "IDENTITY_FLAGS", lambda _: frozenset()),
+        planted=_swapped(graph.identity, "IDENTITY_FLAGS", lambda _: frozenset()),
     ),
     Defect(
         "colleague-not-noticed",

@@ -109,11 +109,11 @@ async def _by_commitment(session: AsyncSession, run: Run) -> dict[str, str]:
     query = select(col(Artifact.commitment), col(Artifact.artifact_id)).where(
         col(Artifact.tenant_id) == run.tenant_id, col(Artifact.run_id) == run.run_id
     )
-    return dict((await session.execute(query)).tuples().all())
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}
 
 
 async def _times(session: AsyncSession, run: Run) -> dict[int, datetime]:
     query = select(col(RecordedDecision.cycle), col(RecordedDecision.decided_at)).where(
         col(RecordedDecision.tenant_id) == run.tenant_id, col(RecordedDecision.run_id) == run.run_id
     )
-    return dict((await session.execute(query)).tuples().all())
+    return {row[0]: row[1] for row in (await session.execute(query)).all()}
