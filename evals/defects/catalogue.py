@@ -274,10 +274,10 @@ DEFECTS: Final = (
     ),
     Defect(
         "flags-not-read",
-        "Zendesk's flags on a comment are ignored",
+        "Zendesk's flags on the author of a comment are ignored",
         "node",
         ("adversarial/identities", "golden/cancellations"),
-        planted=_swapped(graph.identity, "IDENTITY_FLAGS", lambda _: frozenset()),
+        planted=_swapped(graph.identity, "AUTHOR_FLAGS", lambda _: frozenset()),
     ),
     Defect(
         "colleague-not-noticed",
@@ -354,7 +354,7 @@ DEFECTS: Final = (
         "amounts in replies are a hundredth",
         "template",
         ("golden/duplicates", "golden/not_received"),
-        planted=_swapped(graph.replies.render, "_write", _a_hundredth),
+        planted=_swapped(graph.replies.render, "written", _a_hundredth),
     ),
     Defect(
         "anybody-approves",
