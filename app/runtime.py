@@ -77,6 +77,7 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
         segments=dict(settings.segments),
         default_segment=settings.default_segment,
         reissues_lost_refunds=stripe.reissue_lost_refunds,
+        help_center=zendesk.help_center,
     )
 
 

@@ -45,6 +45,7 @@ class Tenant:
     segments: Mapping[str, str] = field(default_factory=dict)
     default_segment: str = "standard"
     reissues_lost_refunds: bool = False
+    help_center: bool = False
     channels: frozenset[str] = frozenset({"email", "web", "api", "mobile", "mobile_sdk", "web_form"})
 
 

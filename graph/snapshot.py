@@ -27,7 +27,8 @@ class Snapshot:
 
     `updated_stamp` is the ticket's `updated_at` exactly as Zendesk wrote it, for `safe_update`. `history` holds earlier
     public messages, oldest first. `requester_verified` says that the address is verified that the newest message came
-    from. `is_trusted` and `suspension_cause` are Zendesk's word on that message, `is_shared_user` on the requester.
+    from. `is_trusted` and `suspension_cause` are Zendesk's word on that message, `is_shared_user` and `is_staff` on the
+    requester.
     """
 
     ticket_id: str
@@ -53,11 +54,17 @@ class Snapshot:
     is_trusted: bool = True
     suspension_cause: int | None = None
     is_shared_user: bool = False
+    is_staff: bool = False
 
     @property
     def recipients(self) -> int | None:
         """How many people a public comment reaches: the requester alone, or unknown where others are copied."""
         return None if self.is_carbon_copied else 1
+
+    @property
+    def reaches_requester_only(self) -> bool:
+        """Whether a public comment is read by the requester, who is who they seem to be, and by no one else."""
+        return self.requester_verified and self.is_trusted and not (self.is_shared_user or self.is_carbon_copied)
 
     @property
     def subject_id(self) -> str:

@@ -62,7 +62,8 @@ class Hit:
     """A section version for a question.
 
     `score` is from 0 to 1 and orders the hits of one question (1: first in both halves); `similarity` is the cosine and
-    compares between questions; `coverage` is the weight of the question's words found, from 0 to 1.
+    compares between questions; `heading` is the document's title, else the section's id, where the section has none;
+    `coverage` is the weight of the question's words found, from 0 to 1.
     """
 
     section_id: str
@@ -171,9 +172,10 @@ _NEAREST: Final = text(f"""
     LIMIT {POOL:d}
 """)  # noqa: S608  # only constants of this module are put in
 _READ: Final = text("""
-    SELECT section_id, version, document_id, heading, text, url, language,
+    SELECT section_id, version, document_id, text, section.url, section.language,
+           COALESCE(NULLIF(heading, ''), NULLIF(title, ''), section_id) AS heading,
            1 - (embedding <=> CAST(:vector AS vector)) AS similarity
-    FROM kb_section
+    FROM kb_section AS section JOIN kb_document USING (tenant_id, document_id)
     WHERE tenant_id = :tenant_id AND (section_id, version) IN :keys
 """).bindparams(bindparam("keys", expanding=True))
 

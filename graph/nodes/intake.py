@@ -156,6 +156,7 @@ def _snapshot(
         is_trusted=newest.is_trusted,
         suspension_cause=newest.suspension_cause,
         is_shared_user=requester.is_shared,
+        is_staff=requester.is_staff,
     )
     body = {
         "channel": ticket.channel,

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -297,14 +297,16 @@ class Shop:
 
 
 @asynccontextmanager
-async def opened(mind: Mind, database: Database, database_url: str, folder: Path) -> AsyncIterator[Shop]:
+async def opened(
+    mind: Mind, database: Database, database_url: str, folder: Path, *, help_center: bool = False
+) -> AsyncIterator[Shop]:
     """Everything started, for as long as the block lasts."""
     write_settings(folder, Ports(free_port(), free_port()))
     settings = load_settings()
     clock, faults = sandbox_clock(folder), Faults()
     vendors = create_sandbox(config_of(settings, seed=7), clock, faults)
     vendor_port = int(str(settings.tenants[TENANT].stripe.base_url).rsplit(":", 1)[1])  # type: ignore[union-attr]
-    tenant = tenant_of(TENANT, settings.tenants[TENANT], clock.now)
+    tenant = replace(tenant_of(TENANT, settings.tenants[TENANT], clock.now), help_center=help_center)
     runtime = Runtime(
         sessions=database.tenant,
         now=clock.now,
