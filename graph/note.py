@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from graph.attachments.citing import cited
+from graph.attachments.files import Files
 from graph.dossier import Dossier
 from graph.drafting import Draft
 from graph.models.triage import Triage
@@ -67,6 +69,7 @@ class Findings:
     draft: Draft | None
     settled: int
     summary: str | None = None
+    files: Files | None = None
 
 
 def note_text(findings: Findings) -> str:
@@ -75,6 +78,7 @@ def note_text(findings: Findings) -> str:
         ("Why this needs a person", [_why(findings)]),
         ("What the customer wants", list(_wants(findings))),
         ("Facts", list(_facts(findings.dossier))),
+        ("Attachments, which decided nothing", list(_attached(findings))),
         ("What was decided", list(_tried(findings))),
         ("Policy sections", list(_sections(findings.sections))),
         ("Suggested next steps", list(_next(findings))),
@@ -134,6 +138,11 @@ def _facts(dossier: Dossier | None) -> Iterator[str]:
         yield f"Order {order.id}: {', '.join(states) or 'state not known'}."
     if dossier.draft_only:
         yield f"Not readable now: {', '.join(dossier.draft_only)}."
+
+
+def _attached(findings: Findings) -> Iterator[str]:
+    if findings.files is not None:
+        yield from cited(findings.files, None if findings.triage is None else findings.triage.claims)
 
 
 def _verdict(one: Decided) -> str:

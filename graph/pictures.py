@@ -25,6 +25,7 @@ from graph.runs.models import SeenPicture
 MAX_PICTURES: Final = 5
 """Pictures of one message that are looked at."""
 MAX_BYTES: Final = 10_000_000
+"""Of one file, whatever it is."""
 MAX_PIXELS: Final = 50_000_000
 MIN_SIDE: Final = 100
 """A smaller picture is a logo or a smiley, which many mails share."""

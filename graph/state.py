@@ -25,6 +25,7 @@ class RunState(TypedDict, total=False):
     snapshot: str
     triage: str
     dossier: str
+    files: str
     sections: str
     plan: str
     verdicts: str

@@ -35,7 +35,7 @@ _READ, _MODEL, _LOG = Kept.NEVER_READ, Kept.NEVER_MODEL, Kept.NEVER_LOG
 FIELDS: Final = (
     DataField("ticket.subject", frozenset({_MODEL}), "the ticket's subject"),
     DataField("ticket.history", frozenset({_READ, _MODEL}), "earlier messages of the ticket"),
-    DataField("ticket.attachments", frozenset({_READ}), "names and types of the newest message's attachments"),
+    DataField("ticket.attachments", frozenset({_READ}), "the newest message's attachments: names, types and content"),
     DataField("ticket.tags", frozenset({_READ}), "the ticket's tags"),
     DataField("ticket.custom_fields", frozenset({_READ}), "Zendesk's custom ticket fields, by id", is_open=True),
     DataField("requester.phone", frozenset({_READ}), "the requester's telephone number"),

@@ -30,7 +30,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "answer": ("snapshot", "verdicts", "sections"),
     "deliver": (),
     "wait": (),
-    "hand_off": ("snapshot", "triage", "dossier", "sections", "plan", "verdicts"),
+    "hand_off": ("snapshot", "triage", "dossier", "files", "sections", "plan", "verdicts"),
     "close": (),
 }
 """What each node loads of what earlier ones stored. A test compares it with the nodes."""

@@ -13,10 +13,12 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from connectors.errors import AccessDenied, VendorRefused, WireError
+from connectors.errors import AccessDenied, VendorRefused, VendorUnavailable, WireError
 from connectors.orders.metadata import OrderMapping
 from connectors.orders.wire import OrderView
 from connectors.stripe.wire import ChargeView, CustomerView, DisputeView, RefundView
+from graph.attachments.files import FileOutcome, Files, ReadFile
+from graph.attachments.reading import MAX_FILES, read_file, unread
 from graph.dossier import ChargeHistory, Dossier, Identity
 from graph.gate import draft_only_connectors
 from graph.history import ChargeRecord, charge_records
@@ -24,7 +26,8 @@ from graph.identity import identity_of, is_shared, mail_authentication
 from graph.models.triage import Triage
 from graph.pictures import MAX_BYTES, MAX_PICTURES, Fingerprint, fingerprint, is_repeated, remember
 from graph.planning import NEEDS_CHARGES, NEEDS_ORDERS, NEEDS_SUBSCRIPTIONS
-from graph.snapshot import Snapshot
+from graph.redaction.profile import KnownProfile
+from graph.snapshot import Attachment, Snapshot
 from graph.step import Step, StepContext
 from graph.withholding import readable_charge, readable_customer
 from policies.vocabulary import Tool
@@ -54,7 +57,7 @@ async def gather(context: StepContext) -> Step:
         subscriptions=bool(wanted & NEEDS_SUBSCRIPTIONS),
     )
     dossier = await _read(context, snapshot, needs)
-    prints = await _pictures(context, snapshot) if dossier.charges else ()
+    files, prints = await _attached(context, snapshot, with_pictures=bool(dossier.charges))
     is_repeated_photo = await _is_repeated(context, prints)
     is_unread = snapshot.has_picture and not prints and not is_repeated_photo
     dossier = replace(dossier, photo_repeated=None if is_unread else is_repeated_photo)
@@ -70,28 +73,56 @@ async def gather(context: StepContext) -> Step:
         "subscriptions": len(dossier.subscriptions) if dossier.subscriptions is not None else None,
         "draft_only": list(dossier.draft_only),
         "photo_repeated": dossier.photo_repeated,
+        "files": [one.row() for one in files.found],
     }
-    return Step("retrieve", artifacts={"dossier": dossier}, body=body, writes=(keep,))
+    return Step("retrieve", artifacts={"dossier": dossier, "files": files}, body=body, writes=(keep,))
 
 
-async def _pictures(context: StepContext, snapshot: Snapshot) -> tuple[Fingerprint, ...]:
-    """What the newest message's pictures are known by. One that Zendesk does not give is passed over."""
-    found: list[Fingerprint] = []
-    pictures = [one for one in snapshot.attachments if one.is_picture and one.url and one.size_bytes <= MAX_BYTES]
-    for place, picture in enumerate(pictures[:MAX_PICTURES]):
-        try:
-            content = await context.gate.read(
-                Tool.ZENDESK_READ,
-                "attachments.show",
-                f"{snapshot.newest_comment_id}/{place}",
-                partial(context.tenant.zendesk.attachment, picture.url, max_bytes=MAX_BYTES),
-            )
-        except (VendorRefused, WireError):
+async def _attached(
+    context: StepContext, snapshot: Snapshot, *, with_pictures: bool
+) -> tuple[Files, tuple[Fingerprint, ...]]:
+    """What stands in the newest message's files, and what its pictures are known by.
+
+    It comes after the request was understood, so nothing in a file can be taken for what the customer asks. Pictures
+    are fetched only where they may matter.
+    """
+    known = KnownProfile(
+        names=(snapshot.requester_name,), emails=(snapshot.requester_email,) if snapshot.requester_email else ()
+    )
+    files: list[ReadFile] = []
+    prints: list[Fingerprint] = []
+    fetched = {True: 0, False: 0}
+    for place, file in enumerate(snapshot.attachments):
+        most = MAX_PICTURES if file.is_picture else MAX_FILES
+        if fetched[file.is_picture] >= most or not file.url or (file.is_picture and not with_pictures):
+            files.append(unread(file.name, FileOutcome.NOT_OPENED, known))
             continue
-        known = None if content is None else await asyncio.to_thread(fingerprint, content)
-        if known is not None:
-            found.append(known)
-    return tuple(found)
+        if file.size_bytes > MAX_BYTES:
+            files.append(unread(file.name, FileOutcome.TOO_LARGE, known))
+            continue
+        fetched[file.is_picture] += 1
+        content = await _fetched(context, f"{snapshot.newest_comment_id}/{place}", file)
+        if isinstance(content, FileOutcome):
+            files.append(unread(file.name, content, known))
+            continue
+        print_ = await asyncio.to_thread(fingerprint, content) if file.is_picture else None
+        prints += [] if print_ is None else [print_]
+        files.append(await read_file(file.name, content, known))
+    return Files(tuple(files)), tuple(prints)
+
+
+async def _fetched(context: StepContext, reference: str, file: Attachment) -> bytes | FileOutcome:
+    """The file, or why there is none. What decides nothing stops nothing: a picture is waited for, a text is not."""
+    read = partial(context.tenant.zendesk.attachment, file.url, max_bytes=MAX_BYTES)
+    try:
+        content = await context.gate.read(Tool.ZENDESK_READ, "attachments.show", reference, read)
+    except (VendorRefused, WireError):
+        return FileOutcome.NOT_GIVEN
+    except VendorUnavailable:
+        if file.is_picture:
+            raise
+        return FileOutcome.NOT_GIVEN
+    return FileOutcome.TOO_LARGE if content is None else content
 
 
 async def _is_repeated(context: StepContext, prints: tuple[Fingerprint, ...]) -> bool:

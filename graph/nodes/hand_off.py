@@ -12,6 +12,7 @@ from typing import Final
 from connectors.errors import ConnectorError, VendorUnavailable
 from connectors.stripe.words import RefundStatus
 from connectors.zendesk.update import NewComment, update_body
+from graph.attachments.files import Files
 from graph.dossier import Dossier
 from graph.drafting import Draft, draft_of, paragraphs
 from graph.errors import ToolForbidden, ToolSwitchedOff
@@ -115,6 +116,7 @@ async def _findings(context: StepContext, reason: Reason) -> Findings:
     snapshot = await context.load("snapshot", Snapshot) if state.get("snapshot") else None
     triage = await context.load("triage", Triage) if state.get("triage") else None
     dossier = await context.load("dossier", Dossier) if state.get("dossier") else None
+    files = await context.load("files", Files) if state.get("files") else None
     sections = await context.load("sections", Sections) if state.get("sections") else None
     plan = await context.load("plan", Plan) if state.get("plan") else None
     verdicts = await context.load("verdicts", Verdicts) if state.get("verdicts") else None
@@ -129,6 +131,7 @@ async def _findings(context: StepContext, reason: Reason) -> Findings:
         verdicts=verdicts,
         draft=await _draft(context, snapshot, triage, dossier, sections, plan, verdicts),
         settled=len(state.get("unannounced", [])),
+        files=files,
     )
 
 
