@@ -128,7 +128,7 @@ def approve_command(
     password = _password(email, from_stdin=stdin)
 
     async def work() -> tuple[Compared, Answer]:
-        from app.policy_people import must_be_an_account
+        from app.proven_people import must_be_an_account
 
         if email is None:
             await must_be_an_account(commanding)
@@ -267,14 +267,14 @@ def _act(commanding: Commanding, why: str) -> Act:
 
 
 def _password(email: str | None, *, from_stdin: bool) -> str:
-    from app.policy_people import password_for
+    from app.proven_people import password_for
 
     return "" if email is None else password_for(email, from_stdin=from_stdin)
 
 
 async def _act_as(commanding: Commanding, why: str, email: str | None, password: str) -> Act:
     """Somebody's act: that of the account they named and proved to be theirs, else of the machine's account."""
-    from app.policy_people import account_actor
+    from app.proven_people import account_actor
 
     act = _act(commanding, why)
     return act if email is None else replace(act, actor=await account_actor(commanding, email, password))

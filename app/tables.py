@@ -12,6 +12,7 @@ import app.waiting.models
 import graph.audit.models
 import graph.breakers.models
 import graph.decisions.models
+import graph.erasure.models
 import graph.intake.models
 import graph.lifecycle.models
 import graph.models.kept
@@ -29,6 +30,7 @@ OWNERS = (
     graph.audit.models,
     graph.breakers.models,
     graph.decisions.models,
+    graph.erasure.models,
     graph.intake.models,
     graph.lifecycle.models,
     graph.models.kept,

@@ -182,6 +182,14 @@ class Vault:
         )
         return False
 
+    async def is_erased(self, session: AsyncSession, *, tenant_id: str, subject_id: str) -> bool:
+        """Whether the person was erased, so that nothing may be sealed for them."""
+        try:
+            await self._wrapped(session, tenant_id, subject_id)
+        except SubjectErased:
+            return True
+        return False
+
     def new_salt(self) -> bytes:
         """A fresh salt for a commitment."""
         return self._random_bytes(SALT_BYTES)

@@ -195,8 +195,23 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "preference.removed": Kind("a person took a preference away", {"subject_id": T, "name": T}),
     "person.erased": Kind(
-        "a person's key, salts and sealed values are gone", {"subject_id": T, "had_key": B, "values": N}
+        "a person's keys, salts, sealed values and what pointed at them are gone",
+        {
+            "subject_id": T,
+            "had_key": B,
+            "keys": N,
+            "log_values": N,
+            "artifacts": N,
+            "messages": N,
+            "reviewers_words": N,
+            "model_answers": N,
+            "preferences": N,
+            "pictures": N,
+            "checkpoints": N,
+        },
     ),
+    "hold.placed": Kind("what is stored of a person must stay", {"subject_id": T, "reason": T}),
+    "hold.lifted": Kind("a person may be erased again", {"subject_id": T, "reason": T}),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 from connectors.errors import VendorRefused
 from connectors.zendesk.wire import CommentView, TicketView, UserView
+from graph.erasure.erase import subject_of
 from graph.errors import TicketGone
 from graph.redaction.profile import KnownProfile
 from graph.redaction.redact import Redacted, RedactionError, redact
@@ -49,6 +50,9 @@ async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return fo
         return end(Outcome.IGNORED, Reason.OUT_OF_SCOPE, note=f"brand {ticket.brand_id} is not one of ours to answer")
     if requester.is_suspended:
         return end(Outcome.IGNORED, Reason.SUSPECTED_ABUSE, note="the requester is suspended in Zendesk")
+    if await _is_erased(context, ticket):
+        note = "the requester was erased: nothing of theirs is stored, and people answer what they write"
+        return end(Outcome.IGNORED, Reason.OUT_OF_SCOPE, note=note)
     newest = theirs[-1]
     is_verified = await _is_verified(context, requester, newest)
     if await _was_answered(context, public, newest):
@@ -70,6 +74,13 @@ async def _is_verified(context: StepContext, requester: UserView, newest: Commen
         lambda: context.tenant.zendesk.identities(requester.user_id),
     )
     return any(one.is_verified and one.value.casefold() == sender.casefold() for one in identities)
+
+
+async def _is_erased(context: StepContext, ticket: TicketView) -> bool:
+    async with context.runtime.sessions(context.tenant_id) as session:
+        return await context.runtime.vault.is_erased(
+            session, tenant_id=context.tenant_id, subject_id=subject_of(str(ticket.requester_id))
+        )
 
 
 async def _was_answered(context: StepContext, public: list[CommentView], newest: CommentView) -> bool:

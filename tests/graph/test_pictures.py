@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
-from graph.audit.erase import erase
+from graph.erasure.erase import erase
 from graph.pictures import NEAR, Fingerprint, fingerprint, is_repeated, remember
 from graph.vault import Vault
 from tests.graph.lifecycle.versions import Office

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
-from graph.audit.erase import erase
+from graph.erasure.erase import Erased, erase
 from graph.models.kept import KeptAnswers, forget, key_of
 from graph.models.prompts import Prompt
 from graph.models.roles.plan import plan_question
@@ -74,6 +74,7 @@ async def test_erasing_a_person_erases_their_answers_and_keeps_none_later(
             session, tenant, ANA, vault=VAULT, actor="cli:test", now=time.now(), new_id=lambda prefix: f"{prefix}_1"
         )
         left = (await session.execute(text("SELECT subject_id FROM model_answer"))).scalars().all()
-    assert (done.had_key, done.values, left) == (True, 1, [BEN])
+    assert isinstance(done, Erased)
+    assert (done.had_key, done.gone.model_answers, left) == (True, 1, [BEN])
     await kept.put(tenant, ANA, KEY, "plan", ANSWER)
     assert await kept.find(tenant, ANA, KEY) is None

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from app.db import Database
 from graph.audit.canonical import canonical_json
-from graph.audit.erase import Erased, erase
 from graph.audit.log import append_all, private_purpose
+from graph.erasure.erase import Erased, Gone, erase
 from graph.vault import SubjectErased, Vault
 from tests.graph.audit.logs import NOW, check, events, signed, write
 
@@ -49,7 +49,7 @@ async def test_after_erasures_all_verifies_and_no_address_is_guessed(
                     now=NOW,
                     new_id=lambda prefix: f"{prefix}_{next(numbers)}",
                 )
-                assert done == Erased(had_key=True, values=1)
+                assert done == Erased(had_key=True, keys=1, gone=Gone(log_values=1))
     await signed(database, tenant)
 
     verification = await check(database, tenant)
@@ -79,7 +79,7 @@ async def test_nothing_is_sealed_for_an_erased_person_and_nothing_opens(database
     async with database.tenant(tenant) as session:
         await append_all(session, tenant, [event], vault=VAULT)
         sealed = (await session.execute(text("SELECT sealed FROM audit_private"))).scalar_one()
-    for expected in (Erased(had_key=True, values=1), Erased(had_key=False, values=0)):
+    for expected in (Erased(had_key=True, keys=1, gone=Gone(log_values=1)), Erased(had_key=False, keys=0, gone=Gone())):
         async with database.tenant(tenant) as session:
             done = await erase(session, tenant, "ana", vault=VAULT, actor="x", now=NOW, new_id=str)
             assert done == expected
