@@ -47,6 +47,7 @@ def worker(ctx: typer.Context) -> None:
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
     from app.notices.noticing import Noticing, places_of
+    from app.retaining import Retaining
     from app.runtime import librarians_of, open_advancer
     from app.setup import publish_initial_policies
     from app.waiting.upkeep import Upkeep, rules_of
@@ -71,6 +72,7 @@ def worker(ctx: typer.Context) -> None:
                 witnessing,
                 Noticing(database.tenant, places_of(settings), now, stopping),
                 Upkeep(database.tenant, rules, now, new_id, stopping),
+                Retaining(database.tenant, names, now, new_id, stopping),
                 Library(librarians_of(settings, advancer.runtime), stopping),
             )
             await Worker(advancer, database, settings, storage.app_url, stopping, beside).run()

@@ -85,7 +85,7 @@ def story_lines(story: Story) -> Iterator[str]:
         f"{run.cost_usd_micros / 1_000_000:.6f} USD, policy {(run.policy_hash or '')[:12]}"
     )
     if story.is_erased:
-        yield "  The person was erased: what was sealed for them cannot be read any more."
+        yield "  The person was erased, or the time to keep this was over: what was sealed cannot be read any more."
     yield from _ticket_lines(story)
     yield from _decision_lines(story)
     yield from _effect_lines(story)

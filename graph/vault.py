@@ -34,7 +34,10 @@ class VaultError(Exception):
 
 
 class SubjectErased(VaultError):
-    """The person's key was deleted on request; what it sealed is gone and nothing new may be sealed for them."""
+    """What was sealed is gone: the person's key was deleted on request, or the time to keep the value was over.
+
+    After a deletion on request nothing new may be sealed for them.
+    """
 
 
 class UnknownMasterKey(VaultError):
@@ -59,8 +62,11 @@ class SubjectKey:
         """Decrypt what `seal` made.
 
         Raises:
+            SubjectErased: it was emptied when its time was over.
             VaultError: altered, cut short, or sealed for another tenant, person or purpose.
         """
+        if not sealed:
+            raise SubjectErased(f"sealed value for {purpose!r} was emptied: the time to keep it was over")
         if sealed[:1] != _FORMAT:
             raise VaultError(f"sealed value for {purpose!r} has an unknown format: it was not written by this version")
         nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]

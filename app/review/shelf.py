@@ -31,7 +31,7 @@ class Shelf:
     _keys: dict[str, SubjectKey] = field(default_factory=dict)
 
     async def newest(self, kind: str, type_: type[Value]) -> Value | None:
-        """The newest part of a kind; None where there is none, or its person was erased.
+        """The newest part of a kind; None where there is none, or it was erased or emptied.
 
         Raises:
             VaultError: it was altered, or sealed under a key that this installation was not given.
@@ -41,10 +41,10 @@ class Shelf:
             return None
         try:
             key = await self._key(found.subject_id, found.created_at)
+            opened = key.open(artifact_purpose(found.artifact_id), found.sealed)
         except SubjectErased:
             self.is_erased = True
             return None
-        opened = key.open(artifact_purpose(found.artifact_id), found.sealed)
         return value_of(self.vault, found, opened, type_)
 
     async def _key(self, subject_id: str, at: datetime) -> SubjectKey:

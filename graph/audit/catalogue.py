@@ -210,6 +210,10 @@ KINDS: Final[Mapping[str, Kind]] = {
             "checkpoints": N,
         },
     ),
+    "runs.emptied": Kind(
+        "the policy's days to keep what runs stored were over",
+        {"days": N, "runs": N, "artifacts": N, "messages": N, "reviewers_words": N, "log_values": N},
+    ),
     "hold.placed": Kind("what is stored of a person must stay", {"subject_id": T, "reason": T}),
     "hold.lifted": Kind("a person may be erased again", {"subject_id": T, "reason": T}),
 }

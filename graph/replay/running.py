@@ -125,7 +125,7 @@ async def _recorded(session: AsyncSession, vault: Vault, run: Run) -> RecordedRu
     try:
         return await recorded_run(session, vault, run)
     except SubjectErased:
-        return NotReplayed(run.run_id, "its person was erased")
+        return NotReplayed(run.run_id, "its person was erased, or the time to keep it was over")
     except ArtifactMissing as error:
         return NotReplayed(run.run_id, str(error))
 

@@ -1,15 +1,19 @@
-"""After an erasure no sealed byte of the customer is left in any table, and the log proves what it proved before."""
+"""After an erasure no sealed byte of the customer is left in any table, after its days none of a run's; proofs hold."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from app.retaining import Retaining
 from app.trace.reading import read_trace
+from graph.erasure import holds
 from graph.erasure.erase import Erased, Unfinished, erase
 from graph.erasure.holdings import HOLDINGS, Holding
 from graph.runs.artifacts import load
@@ -91,3 +95,59 @@ async def test_an_erased_customer_is_gone_from_every_table_and_the_log_still_pro
     left = list(stored_bytes(admin_url))
     assert {column.split("_")[0] for column, _ in left} == {"checkpoint"}  # ids of the run that has ended at once
     assert not any(b"Where is my money" in value for _, value in left)
+
+
+async def test_checkpoints_go_when_a_run_has_ended_and_its_content_after_the_policys_days(
+    shop: Shop, admin_url: str
+) -> None:
+    ticket = await shop.arrives(charged_twice())
+    await shop.passes(minutes=11)
+    assert await shop.outcome(ticket) == ("resolved", None)
+    run, now, vault = await shop.run(ticket), shop.clock.now(), shop.runtime.vault
+
+    async def looked(later: timedelta) -> set[str]:
+        """The columns that hold anything, after retention has looked so much later."""
+        retaining = Retaining(
+            shop.database.tenant, [shop.tenant], lambda: now + later, shop.runtime.new_id, asyncio.Event()
+        )
+        await retaining.look(shop.tenant)
+        return {column for column, _ in stored_bytes(admin_url)}
+
+    content = {"artifact.sealed", "effect.sealed_body", "data_key.wrapped"}
+    checkpoints = {"checkpoint_blobs.blob", "checkpoint_writes.blob"}
+    assert await looked(timedelta(minutes=30)) >= content | checkpoints
+    left = await looked(timedelta(hours=2))
+    assert (left & checkpoints, left & content) == (set(), content)
+    assert await looked(timedelta(days=364)) >= content
+    async with shop.database.tenant(shop.tenant) as session:
+        await holds.place(
+            session,
+            shop.tenant,
+            str(run["subject_id"]),
+            reason="case 1",
+            actor="account:acc_1",
+            now=now,
+            new_id=shop.runtime.new_id,
+        )
+    assert await looked(timedelta(days=366)) >= content  # what a case needs stays
+    async with shop.database.tenant(shop.tenant) as session:
+        await holds.lift(
+            session,
+            shop.tenant,
+            str(run["subject_id"]),
+            reason="case 1",
+            actor="account:acc_1",
+            now=now,
+            new_id=shop.runtime.new_id,
+        )
+    assert await looked(timedelta(days=368)) & content == {"data_key.wrapped"}
+
+    told = await shop.rows("SELECT body FROM audit_event WHERE kind = 'runs.emptied'")
+    assert [(one["body"]["days"], one["body"]["runs"]) for one in told] == [(365, 1)]
+    await signed(shop.database, shop.tenant)
+    assert (await check(shop.database, shop.tenant)).holds
+    await shop.balanced()
+    async with shop.database.tenant(shop.tenant) as session:
+        trace = await read_trace(session, vault, shop.tenant, str(run["run_id"]), SIGNER)
+    assert trace is not None
+    assert trace.story.is_erased
