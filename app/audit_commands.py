@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import AsyncExitStack
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from app.commanding import Commanding
 from app.errors import UsageError
 from app.event_lines import event_lines
 from app.evidence_page import evidence_page
+from app.line_file import LineFile
 from app.log_keys import load_signer, rotate
 from app.log_words import status_form, status_lines, verification_form, verification_lines
 from app.owner import session_for
@@ -42,6 +44,7 @@ READERS = 3
 VERIFIER = "verify_bundle.py"
 EXPORTED = "log.exported"
 
+Time = Annotated[str | None, typer.Option(help="A time with its zone, like 2026-11-01T00:00:00+00:00.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 app = typer.Typer(name="audit", help="Verify, sign, prove and export the log.", no_args_is_help=True)
@@ -175,18 +178,50 @@ def prove_command(
 
 
 @app.command("export")
-def export_command(ctx: typer.Context) -> None:
-    """Print the whole log, a line of JSON for each event. Sealed values stay sealed."""
+def export_command(
+    ctx: typer.Context,
+    *,
+    ticket: Annotated[str | None, typer.Option(help="Of this ticket only.")] = None,
+    since: Time = None,
+    until: Time = None,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Append to this file what it lacks, instead of printing.")
+    ] = None,
+) -> None:
+    """Print the log, a line of JSON for each event. Sealed values stay sealed.
+
+    With --out an export that broke off goes on after the last event of the file, and each later one adds what is new.
+    """
     commanding = commanding_of(ctx)
-    storage = commanding.storage
+    storage, start, end = commanding.storage, _time(since), _time(until)
+    file = None if out is None else LineFile.opened(out)
 
-    async def work() -> None:
-        await _tell(commanding, EXPORTED, {"what": "log"})
+    async def work() -> int:
+        about: dict[str, object] = {"what": "log" if ticket is None else "ticket", "ticket_id": ticket}
+        about |= {"since": since, "until": until, "after": file.last_seq if file else None}
+        await _tell(commanding, EXPORTED, {name: value for name, value in about.items() if value is not None})
+        write, count = (file.append if file else typer.echo), 0
         async with session_for(storage, commanding.tenant_id) as session:
-            async for line in event_lines(session, commanding.tenant_id):
-                typer.echo(line)
+            lines = event_lines(
+                session,
+                commanding.tenant_id,
+                ticket_id=ticket,
+                since=start,
+                until=end,
+                after=file.last_seq if file else -1,
+            )
+            async for line in lines:
+                write(line)
+                count += 1
+        return count
 
-    commanding.run(work())
+    try:
+        count = commanding.run(work())
+    finally:
+        if file is not None:
+            file.close()
+    if out is not None:
+        say([f"{count} events added to {out}"])
 
 
 @app.command("keys")
@@ -215,6 +250,16 @@ def rotate_command(ctx: typer.Context) -> None:
         return signer
 
     say(str(key) for key in commanding.run(work()).keys(tenant_id))
+
+
+def _time(given: str | None) -> datetime | None:
+    try:
+        time = None if given is None else datetime.fromisoformat(given)
+    except ValueError as error:
+        raise UsageError(f"{given!r} is no time: write it like 2026-11-01T00:00:00+00:00") from error
+    if time is not None and time.tzinfo is None:
+        raise UsageError(f"{given!r} has no zone: write it like 2026-11-01T00:00:00+00:00")
+    return time
 
 
 def _published(commanding: Commanding, signer: Signer, given: list[Path] | None) -> list[Published]:

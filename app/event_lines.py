@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -20,12 +21,36 @@ from graph.audit.models import AuditEvent
 BATCH: Final = 1000
 
 
-async def event_lines(session: AsyncSession, tenant_id: str, *, run_id: str | None = None) -> AsyncIterator[str]:
-    """Each event of a tenant, or of one of its runs, in the order of their numbers."""
+async def event_lines(
+    session: AsyncSession,
+    tenant_id: str,
+    *,
+    run_id: str | None = None,
+    ticket_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: int = -1,
+) -> AsyncIterator[str]:
+    """Each event of a tenant, or of one of its runs or tickets, in the order of their numbers.
+
+    Args:
+        session: a transaction of the tenant.
+        tenant_id: whose log.
+        run_id: of this run only.
+        ticket_id: of this ticket only.
+        since: whose business time is not before.
+        until: whose business time is before.
+        after: whose number is greater, so that an export goes on where another stopped.
+    """
     query = select(AuditEvent).where(col(AuditEvent.tenant_id) == tenant_id).order_by(col(AuditEvent.seq)).limit(BATCH)
     if run_id is not None:
         query = query.where(col(AuditEvent.run_id) == run_id)
-    after = -1
+    if ticket_id is not None:
+        query = query.where(col(AuditEvent.ticket_id) == ticket_id)
+    if since is not None:
+        query = query.where(col(AuditEvent.at) >= since)
+    if until is not None:
+        query = query.where(col(AuditEvent.at) < until)
     while events := (await session.execute(query.where(col(AuditEvent.seq) > after))).scalars().all():
         for event in events:
             yield event_line(event)

@@ -188,7 +188,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "sections that answers may cite came or went, as their source changed",
         {"source": T, "sections_added": N, "sections_retired": N, "documents_retired": N},
     ),
-    "log.exported": Kind("somebody took events out", {"what": T}, {"ticket_id": T, "run": T, "opened": B}),
+    "log.exported": Kind(
+        "somebody took events out",
+        {"what": T},
+        {"ticket_id": T, "run": T, "opened": B, "since": T, "until": T, "after": N},
+    ),
     "log.key_rotated": Kind("the key that signs the log changed", {"before": T, "after": T}),
     "preference.set": Kind(
         "a person wrote down what a customer prefers", {"subject_id": T, "name": T, "expires_at": T}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import psycopg
 
@@ -55,3 +56,35 @@ async def test_a_log_longer_than_one_batch_is_exported_whole(terminal: Terminal)
         owner.execute("INSERT INTO audit_head (tenant_id, size) VALUES ('demo', 2101)")
     done = await terminal.run("audit", "export")
     assert [json.loads(line)["seq"] for line in done.out.splitlines()] == list(range(2102))
+
+
+async def test_an_export_to_a_file_goes_on_where_another_broke_off(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    for number in range(3):
+        await terminal.log("run.started", number=number)
+    export = ("audit", "export", "--out", str(file))
+    assert "4 events added" in (await terminal.run(*export)).out
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])  # cut short in the middle of the last event
+    await terminal.log("run.ended")
+    await terminal.run(*export)
+    assert [json.loads(line)["seq"] for line in file.read_text().splitlines()] == list(range(6))
+    assert file.read_bytes().startswith(whole)
+    for foreign in ("something else\n", "something else"):
+        file.write_text(foreign)
+        refused = await terminal.run(*export)
+        assert "does not end with an event" in str(refused.error)
+        assert file.read_text() == foreign
+
+
+async def test_a_ticket_and_a_period_are_exported_alone(terminal: Terminal) -> None:
+    await terminal.log("run.started")  # at nine in the morning, of no ticket
+    for options, kinds in (
+        (("--ticket", "3"), []),
+        (("--until", "2026-11-21T09:00:01+00:00"), ["run.started"]),
+        (("--until", "2026-11-21T09:00:00+00:00"), []),
+        (("--since", "2026-11-21T09:00:00+00:00", "--until", "2026-11-21T09:00:01+00:00"), ["run.started"]),
+    ):
+        done = await terminal.run("audit", "export", *options)
+        assert [json.loads(line)["kind"] for line in done.out.splitlines()] == kinds, options
+    assert "has no zone" in str((await terminal.run("audit", "export", "--since", "2026-11-21T09:00:00")).error)
