@@ -18,14 +18,14 @@ from typing import Any, Final
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdf.errors import LimitReachedError, PyPdfError
 from pypdf.generic import TextStringObject
 
 MAX_PAGES: Final = 20
 MAX_CHARACTERS: Final = 50_000
 """Of all pages together, in code points."""
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
-CPU_S: Final = 10
+CPU_S: Final = 5
 MAX_PIXELS: Final = 50_000_000
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """What is opened at all: each further decoder is one more way in."""
@@ -174,7 +174,7 @@ def opened(content: bytes) -> dict[str, Any]:
             return picture(content)
         except UnidentifiedImageError:
             return plain(content)
-    except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (MemoryError, LimitReachedError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return {"kind": kind, "outcome": "too_large"}
     except (PyPdfError, OSError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return {"kind": kind, "outcome": "broken"}

@@ -24,7 +24,7 @@ from graph.redaction.redact import RedactionError, redact
 
 MAX_FILES: Final = 5
 """Files of one message that are opened."""
-TIME_LIMIT_S: Final = 30.0
+TIME_LIMIT_S: Final = 20.0
 """Beside the limit on processor time: a machine may be busy with other things."""
 MAX_NAME: Final = 100
 _MAX_ANSWER_BYTES: Final = 1_000_000

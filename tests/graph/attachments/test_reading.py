@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import zlib
 
 import pytest
 from PIL import Image
@@ -20,6 +21,14 @@ from tests.graph.attachments.papers import a_pdf, line
 
 ANA = KnownProfile(names=("Ana Ruiz",), emails=("ana@example.com",))
 SEEN = line("Invoice for order 1042")
+
+
+def unpacks_to(size: int) -> bytes:
+    """A small PDF whose one page is as large as that once it is unpacked."""
+    packed = zlib.compress(bytes(size), 1).decode("latin-1")
+    return a_pdf(packed).replace(
+        f"<< /Length {len(packed)} >>".encode(), b"<< /Filter /FlateDecode /Length %d >>" % len(packed)
+    )
 
 
 def encrypted() -> bytes:
@@ -70,6 +79,7 @@ def test_what_can_be_seen_is_read(seen: str) -> None:
         (a_pdf(SEEN)[:150], "pdf", "broken"),
         (b"%PDF-1.7 and nothing else", "pdf", "broken"),
         (a_pdf(""), "pdf", "no_text"),
+        (unpacks_to(100_000_000), "pdf", "too_large"),
         (encrypted(), "pdf", "encrypted"),
         (a_picture()[:60], "picture", "broken"),
         (a_picture(20_000, "1"), "picture", "too_large"),
