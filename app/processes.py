@@ -12,6 +12,9 @@ import typer
 
 from app.commanding import Commanding
 
+QUIET = ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer", "stripe", "alembic", "zenpy")
+"""Loggers that only warn: their lines have addresses with personal data, or tell nothing that our own log does not."""
+
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; the setting where left out.")]
 
 
@@ -115,9 +118,8 @@ def sandbox(
 
 def _log(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    # Their lines name addresses with personal data in them, or tell nothing that our own log does not.
-    for noisy in ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer", "stripe", "alembic", "zenpy"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _commanding(ctx: typer.Context) -> Commanding:
