@@ -43,7 +43,7 @@ async def listed(door: Door, who: Person, **wish: str) -> list[str]:
 async def test_what_is_due_first_comes_first_and_filters_leave_out_the_rest(door: Door, tmp_path: Path) -> None:
     await a_question(door, tmp_path, 1, asked_at=NOW - timedelta(minutes=5))
     await a_question(door, tmp_path, 2, asked_at=NOW - timedelta(hours=6), amount_minor=9000, approvers=("ops_lead",))
-    await a_question(door, tmp_path, 3, asked_at=NOW - timedelta(hours=1), expires_in=timedelta(minutes=70))
+    await a_question(door, tmp_path, 3, asked_at=NOW - timedelta(hours=1), expires_in=timedelta(minutes=170))
     await a_question(door, tmp_path, 4, asked_at=NOW - timedelta(hours=2), customer="Björn Åkesson", currency="eur")
     lead = await a_person(door.database.tenant, TENANT)
     # 2 is late; 3 expires before its four hours are over, so it is due first of the others.

@@ -97,6 +97,7 @@ async def test_subscriptions_announce_their_end(shop: Shop) -> None:
     """https://docs.stripe.com/billing/subscriptions/webhooks"""
     subscription = shop.subscription()
     shop.sdk.v1.subscriptions.update(subscription, {"cancel_at_period_end": True})
+    assert len(await shop.events()) == 1  # delivered before a month passes
     shop.time.advance(days=31)
     shop.double.tick()
     updated, deleted = await shop.events()
