@@ -31,7 +31,7 @@ from graph.models.triage import Sensitive, Triage
 from graph.nodes.plan import LOW_CONFIDENCE_PERCENT
 from graph.planning import Plan, plan
 from graph.redaction.profile import KnownProfile
-from graph.redaction.redact import redact
+from graph.redaction.redact import RedactionError, redact
 from graph.sections import Section, Sections
 from graph.verdicts import Decided, Verdicts, course
 from graph.verifying import Evidence, verify
@@ -128,7 +128,10 @@ class Desk:
     def work(self, case: Case, written: Written) -> Outcome:
         """What the ticket comes to as it is written."""
         known = KnownProfile(names=(written.name,), emails=("ana@customers.example",))
-        subject, body = redact(written.subject, known).text, redact(written.body, known).text
+        try:
+            subject, body = redact(written.subject, known).text, redact(written.body, known).text
+        except RedactionError:  # intake hands such a ticket to a person, unread by any model
+            return Outcome(frozenset(), frozenset(), held=False, reply=None)
         triage = self._model.triage(subject, body)
         dossier = _dossier(case)
         if _goes_to_a_person(triage):
