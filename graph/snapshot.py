@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+def version_of(updated_stamp: str, latest_comment_id: int) -> str:
+    """A ticket's version. `updated_at` has whole seconds, so two comments within one of them differ by their ids only.
+
+    https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#json-format
+    """
+    return f"{updated_stamp} {latest_comment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A file on the newest message. Its content is never a ground for money."""
@@ -27,8 +35,8 @@ class Snapshot:
 
     `updated_stamp` is the ticket's `updated_at` exactly as Zendesk wrote it, for `safe_update`. `history` holds earlier
     public messages, oldest first. `requester_verified` says that the address is verified that the newest message came
-    from. `is_trusted` and `suspension_cause` are Zendesk's word on that message, `is_shared_user` and `is_staff` on the
-    requester.
+    from. `latest_comment_id` is that of anybody's last comment, private ones included. `is_trusted` and
+    `suspension_cause` are Zendesk's word on the newest message, `is_shared_user` and `is_staff` on the requester.
     """
 
     ticket_id: str
@@ -55,6 +63,12 @@ class Snapshot:
     suspension_cause: int | None = None
     is_shared_user: bool = False
     is_staff: bool = False
+    latest_comment_id: int = 0
+
+    @property
+    def version(self) -> str:
+        """The ticket's version that this is."""
+        return version_of(self.updated_stamp, self.latest_comment_id)
 
     @property
     def recipients(self) -> int | None:

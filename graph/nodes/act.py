@@ -234,7 +234,7 @@ def _request(
         credential=context.tenant.credentials.get("stripe"),
         limits=_limits(context, one, watched) if is_refund else (),
         hold_s=decision.hold_s if alone else _hold_after_yes_s(context, decision) if is_refund else 0,
-        ticket_stamp=snapshot.updated_stamp,
+        ticket_stamp=snapshot.version,
         watched=watched if alone else None,
     )
 

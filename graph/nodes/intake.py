@@ -59,7 +59,8 @@ async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return fo
         return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
     if not newest.body.strip() and not ticket.subject.strip():
         return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="the message is empty")
-    return _snapshot(context, ticket, requester, public, newest, is_verified=is_verified)
+    latest = max(comment.comment_id for comment in comments)
+    return _snapshot(context, ticket, requester, public, newest, is_verified=is_verified, latest=latest)
 
 
 async def _is_verified(context: StepContext, requester: UserView, newest: CommentView) -> bool:
@@ -119,6 +120,7 @@ def _snapshot(
     newest: CommentView,
     *,
     is_verified: bool,
+    latest: int,
 ) -> Step:
     privacy = context.policy.privacy
     known = KnownProfile(
@@ -168,6 +170,7 @@ def _snapshot(
         suspension_cause=newest.suspension_cause,
         is_shared_user=requester.is_shared,
         is_staff=requester.is_staff,
+        latest_comment_id=latest,
     )
     body = {
         "channel": ticket.channel,

@@ -21,6 +21,7 @@ from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.update import UpdateView
 from graph.casefile import TWIN_WINDOW, twin_of
 from graph.settlement.models import EffectKind
+from graph.snapshot import version_of
 
 View = TypeVar("View")
 
@@ -88,6 +89,12 @@ def performers(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performers:
     }
 
 
+def _version(zendesk: ZendeskAdapter, ticket_id: int) -> str:
+    # The ticket first: what is written between the two reads makes the version later, never earlier.
+    stamp = zendesk.ticket(ticket_id).updated_stamp
+    return version_of(stamp, max(comment.comment_id for comment in zendesk.comments(ticket_id)))
+
+
 def _refunds(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performer:
     def post(effect: Sendable) -> WriteOutcome[VendorAnswer]:
         return _told(stripe.create_refund(effect.body, idempotency_key=effect.idempotency_key), refund_answer)
@@ -100,7 +107,7 @@ def _refunds(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performer:
     def present(effect: Sendable) -> Present:
         assert effect.charge_id is not None
         charge = stripe.charge(effect.charge_id)
-        stamp = zendesk.ticket(int(effect.ticket_id)).updated_stamp if effect.has_ticket_stamp else None
+        stamp = _version(zendesk, int(effect.ticket_id)) if effect.has_ticket_stamp else None
         return Present(stamp, charge.refunded.minor, charge.is_disputed, effect.is_duplicate and not has_twin(charge))
 
     def has_twin(charge: ChargeView) -> bool:

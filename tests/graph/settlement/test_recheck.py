@@ -9,6 +9,7 @@ import pytest
 
 from connectors.sandbox.faults import FaultKind
 from graph.settlement.models import EffectState
+from graph.snapshot import version_of
 from tests.graph.settlement.desk import Desk
 
 
@@ -29,7 +30,8 @@ class Held:
 
 async def _held(desk: Desk, **changes: object) -> Held:
     charge, ticket = desk.charge(5_000), desk.ticket()
-    stamp = desk.zendesk.ticket(ticket).updated_stamp
+    latest = max(comment.comment_id for comment in desk.zendesk.comments(ticket))
+    stamp = version_of(desk.zendesk.ticket(ticket).updated_stamp, latest)
     request = desk.refund(charge, 1_000, hold_s=600, ticket_id=str(ticket), ticket_stamp=stamp, **changes)
     effect_id = await desk.held(request)
     desk.time.advance(seconds=2)
@@ -77,6 +79,18 @@ async def test_what_changed_meanwhile_is_stopped_before_it_is_sent(
     assert await held.after_the_hold() == (EffectState.STOPPED, reason, refunded)
     assert (await desk.kinds(held.effect_id))[-1] == "effect.stopped"
     assert (await desk.charge_row(held.charge))[1] == 0
+
+
+async def test_a_comment_in_the_second_in_which_the_ticket_was_read_is_a_change(desk: Desk) -> None:
+    charge, ticket = desk.charge(5_000), desk.ticket()
+    before = desk.zendesk.ticket(ticket).updated_stamp
+    stamp = version_of(before, max(comment.comment_id for comment in desk.zendesk.comments(ticket)))
+    effect_id = await desk.held(desk.refund(charge, 1_000, hold_s=60, ticket_id=str(ticket), ticket_stamp=stamp))
+    desk.tickets.customer_writes(ticket, desk.zendesk.ticket(ticket).requester_id, "Never mind, I found it.")
+    assert desk.zendesk.ticket(ticket).updated_stamp == before
+    desk.time.advance(minutes=1)
+    assert await desk.send(effect_id) is EffectState.STOPPED
+    assert desk.ledger(charge) == []
 
 
 async def test_a_refund_of_ours_on_the_same_charge_is_no_change(desk: Desk) -> None:
