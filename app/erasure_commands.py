@@ -16,8 +16,9 @@ from app.errors import UsageError
 from app.proven_people import ERASERS, account_actor, must_be_an_account, password_for
 from app.terminal import commanding_of, say, say_json
 from graph.erasure import holds
-from graph.erasure.erase import Erased, OnHold, Unfinished, erase, subject_of
+from graph.erasure.erase import Erased, OnHold, Unfinished, erase
 from graph.erasure.models import LegalHold
+from graph.subjects import of_customer
 
 LONGEST_REASON: Final = 200
 
@@ -163,7 +164,7 @@ def _subject(customer: str) -> str:
         raise UsageError(
             f"customer {customer[:40]!r} is no number of a Zendesk user: it ends the address of their page in Zendesk"
         )
-    return subject_of(customer)
+    return of_customer(customer)
 
 
 def _password(email: str | None, *, from_stdin: bool) -> str:

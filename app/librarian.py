@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
-
-from app.errors import DatabaseError
+from app.beside import attempt, pause
 from app.lookout import is_time
 from connectors.errors import ConnectorError
 from graph.knowledge.refresh import Librarian, refresh
@@ -39,13 +37,10 @@ class Library:
         """Look and refresh."""
         while not self.stopping.is_set():
             for librarian in self.librarians:
-                await self._guarded(librarian)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+                await attempt(f"the knowledge of {librarian.tenant_id}", self._keep_in_step(librarian))
+            await pause(self.stopping, LOOK_EVERY_S)
 
-    async def _guarded(self, librarian: Librarian) -> None:
+    async def _keep_in_step(self, librarian: Librarian) -> None:
         tenant_id = librarian.tenant_id
         try:
             await self._refresh(librarian)
@@ -53,10 +48,6 @@ class Library:
             if self._told.get(tenant_id) != str(error):
                 self._told[tenant_id] = str(error)
                 log.warning("the Help Center of %s is not read: %s", tenant_id, error)
-        except (DBAPIError, DatabaseError) as error:
-            log.warning("the knowledge of %s waits for the database (%s)", tenant_id, type(error).__name__)
-        except Exception:
-            log.exception("the knowledge of %s could not be refreshed", tenant_id)
         else:
             self._told.pop(tenant_id, None)
 

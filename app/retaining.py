@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
-
-from app.errors import DatabaseError
+from app.beside import attempt, pause
 from app.lookout import is_time
 from graph.erasure.retention import BATCH, BEGINNING, drop_checkpoints, empty
 from graph.runtime import Sessions
@@ -41,16 +38,8 @@ class Retaining:
         """Look now and then; an outage of the database is waited out."""
         while not self.stopping.is_set():
             for tenant_id in self.tenants:
-                try:
-                    await self.look(tenant_id)
-                except (OperationalError, DBAPIError, DatabaseError) as error:
-                    log.warning("the retention of %s waits for the database (%s)", tenant_id, type(error).__name__)
-                except Exception:
-                    log.exception("the retention of %s failed", tenant_id)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+                await attempt(f"the retention of {tenant_id}", self.look(tenant_id))
+            await pause(self.stopping, LOOK_EVERY_S)
 
     async def look(self, tenant_id: str) -> None:
         """One look at one tenant. Each batch is a transaction of its own, so nobody waits for long."""

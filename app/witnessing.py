@@ -14,10 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
-
-from app.errors import DatabaseError
+from app.beside import attempt, pause
 from app.settings import Settings
 from connectors.witness.bucket import WitnessBucket
 from connectors.witness.folder import WitnessFolder
@@ -87,7 +84,7 @@ class Witnessing:
         while not self.stopping.is_set():
             for tenant_id in self.tenant_ids:
                 await self._guarded(tenant_id, "the log", self._sign_one(tenant_id))
-            await self._pause(LOOK_EVERY_S)
+            await pause(self.stopping, LOOK_EVERY_S)
 
     async def _sign_one(self, tenant_id: str, *, at_once: bool = False) -> str | None:
         async with self.sessions(tenant_id) as session:
@@ -97,28 +94,19 @@ class Witnessing:
         while not self.stopping.is_set():
             for tenant_id in self.tenant_ids:
                 await self._guarded(tenant_id, f"sink {sink.name!r}", self._publish_one(tenant_id, sink))
-            await self._pause(PUBLISH_EVERY_S)
+            await pause(self.stopping, PUBLISH_EVERY_S)
 
     async def _publish_one(self, tenant_id: str, sink: Sink) -> str | None:
         done = await publish(self.sessions, tenant_id, self.signer, sink, now=self.now())
         return done.problem if done is not None else self._told.get((tenant_id, f"sink {sink.name!r}"))
 
     async def _guarded(self, tenant_id: str, what: str, work: Awaitable[str | None]) -> None:
-        try:
-            problem = await work
-        except (OperationalError, DBAPIError, DatabaseError) as error:
-            log.warning("%s of %s waits for the database (%s)", what, tenant_id, type(error).__name__)
-            return
-        except Exception:
-            log.exception("%s of %s failed", what, tenant_id)
-            return
+        await attempt(f"{what} of {tenant_id}", self._say(tenant_id, what, work))
+
+    async def _say(self, tenant_id: str, what: str, work: Awaitable[str | None]) -> None:
+        """Do it, and say its problem once, and not at every attempt."""
+        problem = await work
         if problem != self._told.get((tenant_id, what)):
             self._told[tenant_id, what] = problem
             if problem is not None:
                 log.error("checkpoints of %s: %s: %s", tenant_id, what, problem)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return

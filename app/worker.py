@@ -12,15 +12,14 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job
-from psycopg import AsyncConnection, OperationalError
-from sqlalchemy.exc import DBAPIError
+from psycopg import AsyncConnection
 
+from app.beside import DATABASE_IS_AWAY, Beside, attempt, pause
 from app.db import Database, parse_url, psycopg_url
-from app.errors import DatabaseError
 from app.lookout import look_out
 from app.settings import Settings
 from connectors.errors import ConnectorError
@@ -35,13 +34,6 @@ log = logging.getLogger(__name__)
 
 BUSY_RETRY: Final = timedelta(milliseconds=500)
 DATABASE_RETRY_S: Final = 1.0
-
-
-class Beside(Protocol):
-    """Something that a worker process does besides its jobs."""
-
-    async def run(self) -> None:
-        """Do it until the worker stops."""
 
 
 @dataclass(slots=True)
@@ -71,9 +63,9 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 await self._queue_until_stopped()
-            except (OperationalError, DBAPIError, DatabaseError, OSError) as error:
+            except (*DATABASE_IS_AWAY, OSError) as error:
                 log.warning("the queue's connection broke (%s); connecting again", type(error).__name__)
-                await self._pause(DATABASE_RETRY_S)
+                await pause(self.stopping, DATABASE_RETRY_S)
 
     async def _queue_until_stopped(self) -> None:
         url = psycopg_url(parse_url(self.app_url))
@@ -113,7 +105,7 @@ class Worker:
                 return  # another installation's tenant on the same database
             try:
                 await handler(tenant_id, object_id)
-            except (OperationalError, DBAPIError, DatabaseError) as error:
+            except DATABASE_IS_AWAY as error:
                 # The database is away: nothing can be recorded, and the look-out finds the work again.
                 log.warning(
                     "job %s for %s waits for the database (%s)", job.entrypoint, object_id, type(error).__name__
@@ -153,16 +145,5 @@ class Worker:
     async def _keep_looking_out(self) -> None:
         while not self.stopping.is_set():
             for tenant_id in self.advancer.machines:
-                try:
-                    await look_out(self.advancer.runtime, tenant_id)
-                except (OperationalError, DBAPIError, DatabaseError) as error:
-                    log.warning("the look-out waits for the database (%s)", type(error).__name__)
-                except Exception:
-                    log.exception("the look-out for %s failed", tenant_id)
-            await self._pause(self.settings.worker.poll_s)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return
+                await attempt(f"the look-out of {tenant_id}", look_out(self.advancer.runtime, tenant_id))
+            await pause(self.stopping, self.settings.worker.poll_s)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from graph.subjects import of_customer
+
 
 def version_of(updated_stamp: str, latest_comment_id: int) -> str:
     """A ticket's version. `updated_at` has whole seconds, so two comments within one of them differ by their ids only.
@@ -83,7 +85,7 @@ class Snapshot:
     @property
     def subject_id(self) -> str:
         """Whose personal data this is, as the vault names them."""
-        return f"zendesk/user/{self.requester_id}"
+        return of_customer(self.requester_id)
 
     @property
     def has_picture(self) -> bool:

@@ -13,11 +13,10 @@ from typing import Final
 
 from starlette.requests import Request
 
-from app.identity.roles import Role
 from app.identity.service_tokens import Scope, bearer_of, tenant_named
 from app.identity.sessions import Visitor
 from app.identity.tokens import same
-from app.web.access import FORM_HEADER, READING, Guard, Refused
+from app.web.access import FORM_HEADER, READING, Refused, ToRoles
 
 TENANT_HEADER: Final = "countersign-tenant"
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="countersign"'}
@@ -25,11 +24,9 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="countersign"'}
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class Called(ToRoles):
     """Who calls with one of the roles and, where it is a token, with the scope."""
 
-    guard: Guard
-    roles: frozenset[Role]
     scope: Scope
 
     async def enter(self, request: Request) -> None:
@@ -43,15 +40,6 @@ class Called:
             text = f"The account's roles do not allow this. It needs one of: {self.told}."
             raise Refused(HTTPStatus.FORBIDDEN, "Not allowed", text)
         request.state.visitor = visitor
-
-    def may(self, role: Role | None) -> bool:
-        """Whether the role is one of them."""
-        return role in self.roles
-
-    @property
-    def told(self) -> str:
-        """The roles."""
-        return ", ".join(role.value for role in Role if role in self.roles)
 
     async def _bearer(self, authorization: str) -> Visitor:
         kind, _, token = authorization.partition(" ")

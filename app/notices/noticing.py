@@ -10,10 +10,8 @@ from datetime import datetime
 from typing import Final
 
 import httpx
-from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
 
-from app.errors import DatabaseError
+from app.beside import attempt, pause
 from app.notices.signing import decode_secret
 from app.notices.telling import Place, tell
 from app.settings import Settings
@@ -61,28 +59,14 @@ class Noticing:
 
     async def _keep_telling(self, client: httpx.AsyncClient, tenant_id: str, place: Place) -> None:
         while not self.stopping.is_set():
-            try:
-                done = await tell(self.sessions, tenant_id, place, client, now=self.now())
-            except (OperationalError, DBAPIError, DatabaseError) as error:
-                log.warning(
-                    "notices to %s of %s wait for the database (%s)", place.name, tenant_id, type(error).__name__
-                )
-            except Exception:
-                log.exception("notices to %s of %s failed", place.name, tenant_id)
-            else:
-                self._say(tenant_id, place, done.problem if done is not None else None, is_known=done is not None)
-            await self._pause()
+            await attempt(f"telling {place.name} of {tenant_id}", self._tell(client, tenant_id, place))
+            await pause(self.stopping, LOOK_EVERY_S)
 
-    def _say(self, tenant_id: str, place: Place, problem: str | None, *, is_known: bool) -> None:
-        """A problem once, and not at every attempt."""
-        if not is_known or problem == self._told.get((tenant_id, place.name)):
+    async def _tell(self, client: httpx.AsyncClient, tenant_id: str, place: Place) -> None:
+        """Tell what is due. A problem is said once, and not at every attempt."""
+        done = await tell(self.sessions, tenant_id, place, client, now=self.now())
+        if done is None or done.problem == self._told.get((tenant_id, place.name)):
             return
-        self._told[tenant_id, place.name] = problem
-        if problem is not None:
-            log.warning("notices to %s of %s wait: %s", place.name, tenant_id, problem)
-
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-        except TimeoutError:
-            return
+        self._told[tenant_id, place.name] = done.problem
+        if done.problem is not None:
+            log.warning("notices to %s of %s wait: %s", place.name, tenant_id, done.problem)

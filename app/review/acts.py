@@ -40,13 +40,11 @@ from graph.settlement.questions import Answer, AwaitsAnother, Decided, Forbidden
 from graph.settlement.requests import AlreadyIntended, Reserved, SwitchedOff
 from graph.settlement.reserve import Means, body_purpose, reserve
 from graph.settlement.stop import stop_run
+from graph.subjects import customer_of
 from graph.undoing import undo_request
 from graph.vault import SubjectErased, Vault
 from graph.verdicts import Verdicts
 from graph.verifying import evidence_of, verify
-
-REQUESTER: Final = "zendesk/user/"
-"""How the subject of a run begins where it is a Zendesk user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +357,7 @@ def _unfit(said: Said, review: Review, shop: str) -> Unfit | None:
 async def _barred(session: AsyncSession, review: Review) -> frozenset[str]:
     """Who may not answer: the customer's own accounts, and who loosened the rule that allows the action."""
     subject = review.run.subject_id or ""
-    zendesk_user_id = subject.removeprefix(REQUESTER) if subject.startswith(REQUESTER) else None
+    zendesk_user_id = customer_of(subject)
     email = review.snapshot.requester_email if review.snapshot is not None else None
     customers = await accounts_of_requester(session, review.run.tenant_id, zendesk_user_id=zendesk_user_id, email=email)
     if review.approval is None:

@@ -153,11 +153,26 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """Who is signed in and has one of the roles."""
+class ToRoles:
+    """Whoever has one of some roles. How they show who they are is for the kinds of it to say."""
 
     guard: Guard
     roles: frozenset[Role]
+
+    def may(self, role: Role | None) -> bool:
+        """Whether the role is one of them."""
+        return role in self.roles
+
+    @property
+    def told(self) -> str:
+        """The roles."""
+        return ", ".join(role.value for role in Role if role in self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed(ToRoles):
+    """Who is signed in and has one of the roles."""
+
     embedded: bool = False
 
     async def enter(self, request: Request) -> None:
@@ -176,15 +191,6 @@ class Allowed:
             text = f"Your roles do not allow this. It needs one of: {self.told}. An admin can give you one."
             raise Refused(HTTPStatus.FORBIDDEN, "Not allowed", text)
         request.state.visitor = visitor
-
-    def may(self, role: Role | None) -> bool:
-        """Whether the role is one of them."""
-        return role in self.roles
-
-    @property
-    def told(self) -> str:
-        """The roles."""
-        return ", ".join(role.value for role in Role if role in self.roles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from graph.sections import Sections
 from graph.settlement.approvals import request
 from graph.settlement.questions import Binding, Question
 from graph.snapshot import Snapshot
+from graph.subjects import of_customer
 from graph.vault import Vault
 from graph.verdicts import Decided, Verdicts
 from policies.document import Policy
@@ -140,7 +141,7 @@ def _run(ticket: int, tenant_id: str, policy_hash: str) -> Run:
         reason="needs_approval",
         intents=[Intent.DUPLICATE_CHARGE.value],
         waits_on=[f"apr_{ticket:032x}"],
-        subject_id=f"zendesk/user/{ticket}",
+        subject_id=of_customer(ticket),
         policy_hash=policy_hash,
         started_at=NOW + timedelta(seconds=ticket),
         updated_at=NOW,

@@ -16,8 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from graph.audit.log import append
+from graph.erasure.emptying import OF_PEOPLE, artifacts, delete_checkpoints, messages, reviewers_words, take_out
 from graph.erasure.holds import hold_on, lock
 from graph.erasure.models import LegalHold
+from graph.subjects import is_ticket
 from graph.vault import Vault
 
 _RUNS: Final = text(
@@ -42,28 +44,15 @@ _MOVING: Final = text(
 # What was sealed before a run knew its person is sealed for its ticket.
 _SUBJECTS: Final = text("SELECT DISTINCT subject_id FROM artifact WHERE tenant_id = :tenant AND run_id = ANY(:runs)")
 
-# Emptied and not deleted: events name these rows, and without its key nobody asks for the bytes any more.
 _TAKE_OUT: Final[Mapping[str, str]] = {
-    "log_values": "DELETE FROM audit_private WHERE tenant_id = :tenant AND subject_id = ANY(:subjects) RETURNING 1",
-    "artifacts": """UPDATE artifact SET sealed = '' WHERE tenant_id = :tenant
-        AND subject_id = ANY(:subjects) AND sealed <> '' RETURNING 1""",
-    "messages": """UPDATE effect SET sealed_body = '', before = NULL,
-            detail = CASE WHEN kind = 'zendesk_update' THEN NULL ELSE detail END
-        WHERE tenant_id = :tenant AND subject_id = ANY(:subjects) AND sealed_body <> '' RETURNING 1""",
-    "reviewers_words": """UPDATE approval SET
-            sealed_comment = CASE WHEN sealed_comment IS NULL THEN NULL ELSE ''::bytea END,
-            sealed_reply = CASE WHEN sealed_reply IS NULL THEN NULL ELSE ''::bytea END
-        WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)
-          AND (sealed_comment <> '' OR sealed_reply <> '') RETURNING 1""",
-    "model_answers": "DELETE FROM model_answer WHERE tenant_id = :tenant AND subject_id = ANY(:subjects) RETURNING 1",
-    "preferences": "DELETE FROM preference WHERE tenant_id = :tenant AND subject_id = ANY(:subjects) RETURNING 1",
-    "pictures": "DELETE FROM seen_picture WHERE tenant_id = :tenant AND subject_id = ANY(:subjects) RETURNING 1",
-    "checkpoints": "DELETE FROM checkpoints WHERE thread_id = ANY(:threads) RETURNING 1",
+    "log_values": "DELETE FROM audit_private WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
+    "artifacts": artifacts(OF_PEOPLE),
+    "messages": messages(OF_PEOPLE),
+    "reviewers_words": reviewers_words(OF_PEOPLE),
+    "model_answers": "DELETE FROM model_answer WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
+    "preferences": "DELETE FROM preference WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
+    "pictures": "DELETE FROM seen_picture WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
 }
-_CHECKPOINT_PARTS: Final = tuple(
-    text(f"DELETE FROM {table} WHERE thread_id = ANY(:threads)")  # noqa: S608 - two names of ours
-    for table in ("checkpoint_blobs", "checkpoint_writes")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +93,6 @@ class Unfinished:
     pieces: tuple[str, ...]
 
 
-def subject_of(zendesk_user_id: str) -> str:
-    """How the vault names a customer."""
-    return f"zendesk/user/{zendesk_user_id}"
-
-
 async def erase(
     session: AsyncSession,
     tenant_id: str,
@@ -138,12 +122,13 @@ async def erase(
         return Unfinished(tuple(pieces))
 
     sealed_for = set((await session.execute(_SUBJECTS, values)).scalars())
-    subjects = sorted({subject_id, *(one for one in sealed_for if one.startswith("ticket/"))})
+    subjects = sorted({subject_id, *(one for one in sealed_for if is_ticket(one))})
     keys = {one: await vault.erase(session, tenant_id=tenant_id, subject_id=one, now=now) for one in subjects}
-    values |= {"subjects": subjects, "threads": [f"{tenant_id}:{run_id}" for run_id in values["runs"]]}
-    for part in _CHECKPOINT_PARTS:
-        await session.execute(part, values)
-    gone = Gone(**{what: await _take_out(session, query, values) for what, query in _TAKE_OUT.items()})
+    values["subjects"] = subjects
+    gone = Gone(
+        checkpoints=await delete_checkpoints(session, [f"{tenant_id}:{run_id}" for run_id in values["runs"]]),
+        **{what: await take_out(session, statement, values) for what, statement in _TAKE_OUT.items()},
+    )
     await append(
         session,
         tenant_id=tenant_id,
@@ -154,11 +139,6 @@ async def erase(
         body={"subject_id": subject_id, "had_key": keys[subject_id], "keys": sum(keys.values()), **asdict(gone)},
     )
     return Erased(keys[subject_id], sum(keys.values()), gone, tuple(dict.fromkeys(run.ticket_id for run in runs)))
-
-
-async def _take_out(session: AsyncSession, query: str, values: Mapping[str, Any]) -> int:
-    counted = text(f"WITH gone AS ({query}) SELECT count(*) FROM gone")  # noqa: S608 - one of the constants above
-    return int((await session.execute(counted, values)).scalar_one())
 
 
 def _state(run: Any) -> str:  # noqa: ANN401 - a row of the query above

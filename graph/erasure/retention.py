@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from graph.audit.log import append
+from graph.erasure.emptying import OF_RUNS, artifacts, delete_checkpoints, messages, reviewers_words, take_out
 from graph.rulebook import deciding, load_policy
 
 CHECKPOINTS_FOR: Final = timedelta(hours=1)
@@ -34,10 +35,6 @@ _ENDED: Final = text(
      WHERE run.state = 'ended' AND run.ended_at <= :before
      LIMIT :limit
     """
-)
-_DROP: Final = tuple(
-    text(f"DELETE FROM {table} WHERE thread_id = ANY(:threads)")  # noqa: S608 - names of ours
-    for table in ("checkpoint_blobs", "checkpoint_writes", "checkpoints")
 )
 _OVER: Final = text(
     """
@@ -59,13 +56,6 @@ _OVER: Final = text(
      LIMIT :limit
     """
 )
-_ARTIFACTS: Final = "UPDATE artifact SET sealed = '' WHERE tenant_id = :tenant AND run_id = ANY(:runs) AND sealed <> ''"
-_MESSAGES: Final = """UPDATE effect SET sealed_body = '', before = NULL
-     WHERE tenant_id = :tenant AND run_id = ANY(:runs) AND sealed_body <> ''"""
-_WORDS: Final = """UPDATE approval SET
-       sealed_comment = CASE WHEN sealed_comment IS NULL THEN NULL ELSE ''::bytea END,
-       sealed_reply = CASE WHEN sealed_reply IS NULL THEN NULL ELSE ''::bytea END
-     WHERE tenant_id = :tenant AND run_id = ANY(:runs) AND (sealed_comment <> '' OR sealed_reply <> '')"""
 _LOG_VALUES: Final = """DELETE FROM audit_private USING audit_event
      WHERE audit_private.tenant_id = :tenant AND audit_event.tenant_id = :tenant
        AND audit_private.seq = audit_event.seq AND audit_event.run_id = ANY(:runs)"""
@@ -87,8 +77,8 @@ async def drop_checkpoints(session: AsyncSession, tenant_id: str, *, now: dateti
     """Delete the checkpoints of some runs that ended a while ago, in the session's transaction; of how many runs."""
     values: dict[str, Any] = {"tenant": tenant_id, "before": now - CHECKPOINTS_FOR, "limit": BATCH}
     threads = list((await session.execute(_ENDED, values)).scalars())
-    for query in _DROP if threads else ():
-        await session.execute(query, {"threads": threads})
+    if threads:
+        await delete_checkpoints(session, threads)
     return len(threads)
 
 
@@ -117,16 +107,11 @@ async def empty(
     done = Emptied(
         reached=over[-1].started_at,
         runs=len(over),
-        artifacts=await _count(session, _ARTIFACTS, values),
-        messages=await _count(session, _MESSAGES, values),
-        reviewers_words=await _count(session, _WORDS, values),
-        log_values=await _count(session, _LOG_VALUES, values),
+        artifacts=await take_out(session, artifacts(OF_RUNS), values),
+        messages=await take_out(session, messages(OF_RUNS), values),
+        reviewers_words=await take_out(session, reviewers_words(OF_RUNS), values),
+        log_values=await take_out(session, _LOG_VALUES, values),
     )
     body = {"days": days} | {name: count for name, count in asdict(done).items() if name != "reached"}
     await append(session, tenant_id=tenant_id, at=now, kind="runs.emptied", actor=ACTOR, new_id=new_id, body=body)
     return done
-
-
-async def _count(session: AsyncSession, query: str, values: dict[str, Any]) -> int:
-    counted = text(f"WITH gone AS ({query} RETURNING 1) SELECT count(*) FROM gone")  # noqa: S608 - constants above
-    return int((await session.execute(counted, values)).scalar_one())

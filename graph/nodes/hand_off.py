@@ -29,6 +29,7 @@ from graph.settlement.models import Effect, EffectState
 from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
+from graph.subjects import of_customer
 from graph.undoing import values_of
 from graph.verdicts import Verdicts
 from graph.withholding import shows_models
@@ -59,7 +60,7 @@ async def hand_off(context: StepContext) -> Step:
         return Step("close", ended, body={"reason": reason.value, "no_note": type(error).__name__})
     if ticket.is_closed:
         return Step("close", ended, body={"reason": reason.value, "no_note": "closed"})
-    subject_id = f"zendesk/user/{ticket.requester_id}"
+    subject_id = of_customer(ticket.requester_id)
     summed_up = await _summary(context, findings)
     text = note_text(replace(findings, summary=summed_up.summary))
     outgoing = Outgoing(

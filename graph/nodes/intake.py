@@ -6,13 +6,13 @@ import asyncio
 
 from connectors.errors import VendorRefused
 from connectors.zendesk.wire import CommentView, TicketView, UserView
-from graph.erasure.erase import subject_of
 from graph.errors import TicketGone
 from graph.redaction.profile import KnownProfile
 from graph.redaction.redact import Redacted, RedactionError, redact
 from graph.snapshot import Attachment, Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext, end, hand_off
+from graph.subjects import of_customer
 from graph.withholding import readable_entries, reads
 from policies.vocabulary import Outcome, Reason, Tool
 
@@ -80,7 +80,7 @@ async def _is_verified(context: StepContext, requester: UserView, newest: Commen
 async def _is_erased(context: StepContext, ticket: TicketView) -> bool:
     async with context.runtime.sessions(context.tenant_id) as session:
         return await context.runtime.vault.is_erased(
-            session, tenant_id=context.tenant_id, subject_id=subject_of(str(ticket.requester_id))
+            session, tenant_id=context.tenant_id, subject_id=of_customer(ticket.requester_id)
         )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.runs.models import Artifact, Run
+from graph.subjects import of_ticket
 from graph.vault import SALT_BYTES, Vault, VaultError
 
 Value = TypeVar("Value")
@@ -54,7 +55,7 @@ async def store(
         PydanticSerializationError: the value cannot be written as JSON.
     """
     artifact_id = new_id("art")
-    subject_id = run.subject_id or f"ticket/{run.ticket_id}"
+    subject_id = run.subject_id or of_ticket(run.ticket_id)
     content = to_json(value, inf_nan_mode="strings", fallback=_plain)
     salt = vault.new_salt()
     commitment = vault.commit(content, salt)

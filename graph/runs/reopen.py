@@ -25,6 +25,7 @@ from graph.settlement.changes import read_effect
 from graph.settlement.models import Effect, EffectKind
 from graph.settlement.requests import EffectRequest
 from graph.settlement.reserve import Means, reserve_all
+from graph.subjects import of_customer
 from policies.money import Money
 from policies.vocabulary import Outcome, Reason, Tool
 
@@ -111,7 +112,7 @@ def _note(tenant: Tenant, effect: Effect, ticket: TicketView, run: Run) -> Effec
             group_id=tenant.review_group_id,
         ),
         item_key=f"{STEP}/{effect.effect_id}",
-        subject_id=run.subject_id or f"zendesk/user/{ticket.requester_id}",
+        subject_id=run.subject_id or of_customer(ticket.requester_id),
         is_personal=True,
         credential=tenant.credentials.get("zendesk"),
     )
