@@ -34,7 +34,6 @@ class Standing:
     title: str
     money: Money | None = None
     why: str | None = None
-    asked_roles: tuple[str, ...] = ()
     required: int = 1
     approved: int = 0
     until: datetime | None = None

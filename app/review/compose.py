@@ -117,7 +117,6 @@ def _standing(review: Review, reader: Reader, requests: tuple[Request, ...], hol
         title,
         shown,
         why,
-        asked_roles=tuple(approval.approvers),
         required=approval.required,
         approved=len(approval.approved_by),
         until=approval.expires_at,

@@ -42,11 +42,6 @@ class Row:
     width: int
     dear: int  # width of the bar of costs
 
-    @property
-    def is_wait(self) -> bool:
-        """Whether nothing happened meanwhile."""
-        return self.step.kind is StepKind.WAIT
-
 
 @dataclass(frozen=True, slots=True)
 class Traces:

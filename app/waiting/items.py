@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from app.identity.roles import Role
@@ -62,7 +62,6 @@ class Item:
     alike: str | None = None
     customer: str = ""
     holder: Holder | None = None
-    is_check: bool = False
 
     @property
     def amounts(self) -> list[Money]:
@@ -187,8 +186,3 @@ def likeness(run: Run, approvers: Sequence[str], required: int, risk: int, *, ri
     (action,) = run.actions
     parts = [action.get(name) for name in ("kind", "intent", "rule", "section", "mode", "tier", "currency")]
     return "|".join(str(part or "") for part in (*parts, run.policy_hash, *approvers))
-
-
-def lateness(item: Item, now: datetime) -> timedelta:
-    """How far past its time an item is; negative before."""
-    return now - item.due

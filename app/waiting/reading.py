@@ -153,7 +153,6 @@ class Reader:
             why="needs approval" if is_planted else "done without a person: would you have done the same?",
             approvers=approvers,
             digest=action_digest(self.tenant_id, run.actions),
-            is_check=True,
         )
 
     async def _asked_once(self, run_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -14,11 +14,9 @@ from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
-from sqlalchemy import select
-from sqlmodel import col
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from app.identity.roles import ANSWERERS, PEOPLE
@@ -36,7 +34,8 @@ from app.web.rendering import Renderer, static
 from graph.preferences import CHOICES, Preference
 from graph.runtime import Sessions
 from graph.settlement.questions import Answer
-from kb.models import Section
+from kb.citation import cited_section
+from kb.errors import SectionNotFoundError
 
 KEPT: Final = {"Cache-Control": "max-age=300"}
 LASTS: Final = timedelta(seconds=50)
@@ -195,19 +194,20 @@ class Panel:
         outcome = await self.desk.remember(visitor, form.run_id, name=form.name, value=form.value, expires_at=ends)
         return self._told(request, tenant_id, ticket_id, outcome)
 
-    async def section(self, tenant_id: str, request: Request, name: str = "") -> Response:
-        """One section of the shop's policy, as it stands: where a citation leads."""
+    async def section(
+        self,
+        tenant_id: str,
+        request: Request,
+        name: str = "",
+        version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    ) -> Response:
+        """One section of the shop's policy, in the version that a run saw, or as it stands: where a citation leads."""
         async with self.sessions(tenant_id) as session:
-            query = (
-                select(Section)
-                .where(col(Section.tenant_id) == tenant_id, col(Section.section_id) == name)
-                .order_by(col(Section.is_current).desc(), col(Section.version).desc())
-                .limit(1)
-            )
-            found = (await session.execute(query)).scalar_one_or_none()
-        if found is None:
-            text = f"There is no section {name[:80]!r} in the knowledge base. A policy may name one that is not."
-            raise Refused(HTTPStatus.NOT_FOUND, "Not found", text)
+            try:
+                found = await cited_section(session, tenant_id=tenant_id, section_id=name, version=version)
+            except SectionNotFoundError:
+                text = f"There is no section {name[:80]!r} in the knowledge base. A policy may name one that is not."
+                raise Refused(HTTPStatus.NOT_FOUND, "Not found", text) from None
         return self.renderer.page(request, "section.html", tenant_id=tenant_id, section=found)
 
     async def _see(self, request: Request, ticket_id: str) -> Visitor:

@@ -199,11 +199,6 @@ class PaymentView:
     latest_charge_id: str | None
     metadata: Mapping[str, str]
 
-    @property
-    def is_uncaptured(self) -> bool:
-        """Whether the money is only held: such a payment is cancelled, not refunded."""
-        return self.status is PaymentStatus.REQUIRES_CAPTURE
-
 
 def customer(source: Json) -> CustomerView | None:
     """A customer, or `None` where it has been deleted."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.db import Database
-from kb.citation import Citation, QuotationCheck, check_quotation, quote
+from kb.citation import cited_section
 from kb.errors import SectionNotFoundError
 from kb.ingest import ingest
 from kb.markdown import read_markdown
@@ -23,31 +23,14 @@ async def test_old_version_is_quoted_byte_for_byte_with_its_link(database: Datab
             )
             await ingest(session, tenant_id=tenant, source="s", documents=[document], embed=WordEmbedding(), now=NOW)
     async with database.tenant(tenant) as session:
-        citation = await quote(session, tenant_id=tenant, section_id="r#1", version=1)
+        citation = await cited_section(session, tenant_id=tenant, section_id="r#1", version=1)
+        now = await cited_section(session, tenant_id=tenant, section_id="r#1")
     assert citation.text == TEXT
     assert (citation.heading, citation.url, citation.is_current) == ("1 Limits", "https://help.example/r", False)
+    assert (now.version, now.text, now.is_current) == (2, "Changed.", True)
 
 
 async def test_section_that_was_never_there_cannot_be_cited(database: Database, tenant: str) -> None:
     async with database.tenant(tenant) as session:
-        with pytest.raises(SectionNotFoundError, match="section 'r#9' has no version 1 here"):
-            await quote(session, tenant_id=tenant, section_id="r#9", version=1)
-
-
-@pytest.mark.parametrize(
-    ("quotation", "expected"),
-    [
-        (TEXT, QuotationCheck.WHOLE),
-        ("a person decides", QuotationCheck.EXCERPT),
-        ("51\u00a0USD  *once*.\r\nThen", QuotationCheck.EXCERPT),
-        ("1\u00a0USD", QuotationCheck.DIFFERENT),
-        ("51 USD", QuotationCheck.DIFFERENT),
-        ("A person decides", QuotationCheck.DIFFERENT),
-        (TEXT + "\n", QuotationCheck.DIFFERENT),
-        (" ", QuotationCheck.DIFFERENT),
-        ("", QuotationCheck.DIFFERENT),
-    ],
-)
-def test_quotation_is_compared_character_by_character(quotation: str, expected: QuotationCheck) -> None:
-    citation = Citation(section_id="r#1", version=1, heading="", text=TEXT, url=None, is_current=True)
-    assert check_quotation(citation, quotation) is expected
+        with pytest.raises(SectionNotFoundError, match="no section 'r#9' in version 1 here"):
+            await cited_section(session, tenant_id=tenant, section_id="r#9", version=1)

@@ -135,7 +135,7 @@ def test_cancelling_an_uncaptured_payment_releases_it(shop: Shop) -> None:
     """https://docs.stripe.com/api/payment_intents/cancel "amount_capturable is automatically refunded" """
     charge = shop.charge(2490, captured=False)
     intent = shop.adapter.charge(charge).payment_intent_id or ""
-    assert shop.adapter.payment(intent).is_uncaptured
+    assert shop.adapter.payment(intent).status is PaymentStatus.REQUIRES_CAPTURE
     outcome = shop.adapter.cancel_payment(cancel_payment_body(intent), idempotency_key="key-1")
     assert isinstance(outcome, Done)
     assert (outcome.value.status, outcome.value.capturable) == (PaymentStatus.CANCELED, Money(0, "usd"))

@@ -13,7 +13,7 @@ from app.db import Database
 from connectors.errors import ConnectorError
 from connectors.sandbox.faults import FaultKind
 from graph.knowledge.refresh import Librarian, Refreshed, refresh
-from kb.citation import quote
+from kb.citation import cited_section
 from kb.search import Filters, Hit, search
 from tests.contract.zendesk.builders import Stage, World
 from tests.kb.words import WordEmbedding
@@ -92,7 +92,7 @@ async def test_articles_come_change_and_go_and_what_was_cited_stays(world: World
     assert await ask(librarian, "return a lamp") == []
     async with librarian.sessions("demo") as session:
         for version, days in ((1, 30), (2, 14)):
-            citation = await quote(session, tenant_id="demo", section_id=section_id, version=version)
+            citation = await cited_section(session, tenant_id="demo", section_id=section_id, version=version)
             assert citation.text == f"A lamp can be returned for {days} days."
             assert not citation.is_current
         told = await session.scalars(
