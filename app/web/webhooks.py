@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -20,14 +20,14 @@ from starlette.responses import JSONResponse, Response
 
 from app.errors import DatabaseError
 from app.web.access import Signed, add
+from app.web.storing import Overrun, Storing
 from connectors.errors import SignatureError, WireError
 from connectors.stripe import signing as stripe_signing
 from connectors.zendesk import events as zendesk_events
 from connectors.zendesk import signing as zendesk_signing
 from graph.audit.log import append
 from graph.intake.models import Disposition
-from graph.intake.receive import Arrival, receive, refused_knock, stripe_arrival, zendesk_arrival
-from graph.queue import enqueue_stripe, enqueue_tickets
+from graph.intake.receive import Arrival, refused_knock, stripe_arrival, zendesk_arrival
 from graph.runtime import Sessions
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ class Secrets:
     stripe: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Door:
     """What the door works with."""
 
@@ -53,6 +53,10 @@ class Door:
     secrets: Mapping[str, Secrets]
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
+    storing: Storing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.storing = Storing(self.sessions, self.now, self.new_id)
 
 
 class _Refusal(Exception):
@@ -187,15 +191,8 @@ def _parked(source: str, raw: bytes, error: WireError) -> Arrival:
 
 async def _store(door: Door, tenant_id: str, arrival: Arrival) -> Response:
     try:
-        async with door.sessions(tenant_id) as session:
-            received = await receive(session, tenant_id, arrival, now=door.now(), new_id=door.new_id)
-            if arrival.disposition is Disposition.PENDING:
-                # A repeated delivery wakes the ticket again, too: its first job may have been lost.
-                if arrival.ticket_id is not None:
-                    await enqueue_tickets(session, tenant_id, [arrival.ticket_id])
-                else:
-                    await enqueue_stripe(session, tenant_id, [arrival.event_id])
-    except (DatabaseError, SQLAlchemyError) as error:
+        received = await door.storing.store(tenant_id, arrival)
+    except (Overrun, DatabaseError, SQLAlchemyError) as error:
         raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the event could not be stored: send it again") from error
     return JSONResponse({"received": received.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED)
 

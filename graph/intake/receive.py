@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -101,31 +102,52 @@ def stripe_arrival(event: StripeEvent) -> Arrival:
 async def receive(
     session: AsyncSession, tenant_id: str, arrival: Arrival, *, now: datetime, new_id: Callable[[str], str]
 ) -> Received:
-    """Store an event in the session's transaction; a repeated one only counts its delivery.
+    """Store one event in the session's transaction. See `receive_all`."""
+    (received,) = await receive_all(session, tenant_id, [arrival], now=now, new_id=new_id)
+    return received
 
-    One that arrives parked is told to the log, which must be the last that the transaction writes.
+
+async def receive_all(
+    session: AsyncSession, tenant_id: str, arrivals: Sequence[Arrival], *, now: datetime, new_id: Callable[[str], str]
+) -> list[Received]:
+    """Store events in the session's transaction, with one insert; a repeated one only counts its delivery.
+
+    Those that arrive parked are told to the log, which must be the last that the transaction writes.
     """
-    values = {
-        "tenant_id": tenant_id,
+    copies = Counter((one.source, one.event_id) for one in arrivals)
+    # In one order in every process, so that two that store the same events wait for each other and never crosswise.
+    first = {(one.source, one.event_id): one for one in reversed(arrivals)}
+    rows = [_row(first[key], copies[key]) for key in sorted(first)]
+    values = {"tenant_id": tenant_id, "received_at": now, "rows": json.dumps(rows)}
+    stored = (await session.execute(_STORE, values)).all()
+    new = {(row.source, row.event_id) for row in stored if row.deliveries == copies[row.source, row.event_id]}
+    parked = [first[key] for key in sorted(new) if first[key].disposition is Disposition.PARKED]
+    told = [
+        parked_event(one.source, one.event_id, one.kind, one.reason or "unreadable", now=now, new_id=new_id)
+        for one in parked
+    ]
+    await append_all(session, tenant_id, told)
+    received: list[Received] = []
+    for one in arrivals:
+        is_new = (one.source, one.event_id) in new
+        new.discard((one.source, one.event_id))
+        received.append(Received.STORED if is_new else Received.DUPLICATE)
+    return received
+
+
+def _row(arrival: Arrival, deliveries: int) -> dict[str, object]:
+    return {
         "source": arrival.source,
         "event_id": arrival.event_id,
         "kind": arrival.kind,
         "ticket_id": arrival.ticket_id,
         "object_id": arrival.object_id,
-        "received_at": now,
-        "occurred_at": arrival.occurred_at,
-        "details": json.dumps(dict(arrival.details)),
+        "occurred_at": arrival.occurred_at.isoformat() if arrival.occurred_at is not None else None,
+        "details": dict(arrival.details),
         "disposition": arrival.disposition.value,
         "reason": arrival.reason,
+        "deliveries": deliveries,
     }
-    deliveries: int = (await session.execute(_STORE, values)).scalar_one()
-    if deliveries > 1:
-        return Received.DUPLICATE
-    if arrival.disposition is Disposition.PARKED:
-        reason = arrival.reason or "unreadable"
-        event = parked_event(arrival.source, arrival.event_id, arrival.kind, reason, now=now, new_id=new_id)
-        await append_all(session, tenant_id, [event])
-    return Received.STORED
 
 
 def parked_event(
@@ -147,10 +169,14 @@ _STORE = text(
     """
     INSERT INTO inbox_event (tenant_id, source, event_id, kind, ticket_id, object_id, received_at, occurred_at, details,
                              disposition, reason, deliveries, attempts)
-    VALUES (:tenant_id, :source, :event_id, :kind, :ticket_id, :object_id, :received_at, :occurred_at,
-            CAST(:details AS jsonb), :disposition, :reason, 1, 0)
-    ON CONFLICT (tenant_id, source, event_id) DO UPDATE SET deliveries = inbox_event.deliveries + 1
-    RETURNING deliveries
+    SELECT :tenant_id, source, event_id, kind, ticket_id, object_id, :received_at, occurred_at, details,
+           disposition, reason, deliveries, 0
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS arrived (
+             source text, event_id text, kind text, ticket_id text, object_id text, occurred_at timestamptz,
+             details jsonb, disposition text, reason text, deliveries int)
+    ON CONFLICT (tenant_id, source, event_id)
+    DO UPDATE SET deliveries = inbox_event.deliveries + excluded.deliveries
+    RETURNING source, event_id, deliveries
     """,
 )
 _KNOCK = text(

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.zendesk.wire import TicketView
 from graph.intake.models import SweepCursor
-from graph.intake.receive import Arrival, Received, receive
+from graph.intake.receive import Arrival, Received, receive_all
 from graph.intake.recognise import SWEPT
 from graph.queue import enqueue_tickets
 from graph.runtime import Runtime
@@ -63,7 +63,7 @@ async def sweep(runtime: Runtime, tenant_id: str) -> int:
 
 
 async def _take_in(session: AsyncSession, runtime: Runtime, tenant_id: str, tickets: tuple[TicketView, ...]) -> int:
-    lost: list[str] = []
+    unknown: list[Arrival] = []
     for ticket in tickets:
         ticket_id = str(ticket.ticket_id)
         if ticket.status not in _LIVE:
@@ -71,14 +71,15 @@ async def _take_in(session: AsyncSession, runtime: Runtime, tenant_id: str, tick
         known = {"tenant_id": tenant_id, "ticket_id": ticket_id, "changed_at": ticket.updated_at}
         if (await session.execute(_KNOWN, known)).scalar_one_or_none() is not None:
             continue
-        if await _receive(session, runtime, tenant_id, ticket) is Received.STORED:
-            lost.append(ticket_id)
+        unknown.append(_arrival(ticket))
+    received = await receive_all(session, tenant_id, unknown, now=runtime.now(), new_id=runtime.new_id)
+    lost = [
+        one.ticket_id
+        for one, how in zip(unknown, received, strict=True)
+        if how is Received.STORED and one.ticket_id is not None
+    ]
     await enqueue_tickets(session, tenant_id, lost)
     return len(lost)
-
-
-async def _receive(session: AsyncSession, runtime: Runtime, tenant_id: str, ticket: TicketView) -> Received:
-    return await receive(session, tenant_id, _arrival(ticket), now=runtime.now(), new_id=runtime.new_id)
 
 
 def _arrival(ticket: TicketView) -> Arrival:
