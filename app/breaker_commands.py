@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
-from sqlmodel import col
 
 from app.ambient import new_id
 from app.commanding import Commanding
@@ -18,8 +16,8 @@ from app.errors import UsageError
 from app.problems import nearest
 from app.terminal import commanding_of, operator, say, say_json
 from graph.breakers.models import TrippedBreaker
+from graph.breakers.standing import standing
 from graph.breakers.trips import reset
-from graph.rulebook import deciding, load_policy
 from policies.breakers import Breaker
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -62,11 +60,7 @@ def reset_command(
 
 async def _read(commanding: Commanding) -> tuple[dict[str, Breaker], dict[str, TrippedBreaker]]:
     async with commanding.tenant_session() as session:
-        policy_hash = (await deciding(session, commanding.tenant_id)).published
-        stated = () if policy_hash is None else (await load_policy(session, commanding.tenant_id, policy_hash)).breakers
-        query = select(TrippedBreaker).where(col(TrippedBreaker.tenant_id) == commanding.tenant_id)
-        rows = list((await session.execute(query)).scalars())
-    return {one.breaker_id: one for one in stated}, {one.breaker_id: one for one in rows}
+        return await standing(session, commanding.tenant_id)
 
 
 async def _reset(commanding: Commanding, breaker: str, reason: str) -> bool:

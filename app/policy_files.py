@@ -1,4 +1,4 @@
-"""From what a person names on the command line to the text of a policy that stands alone.
+"""From what a person names or writes to the text of a policy that stands alone.
 
 A version must mean the same on every machine, for ever, so what a file takes from other files is written into it.
 """
@@ -6,13 +6,18 @@ A version must mean the same on every machine, for ever, so what a file takes fr
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from app.errors import UsageError
 from policies.commands import MAX_FILE_BYTES, beside
 from policies.errors import PolicyFileError
+from policies.language.inherit import Resolve
 from policies.parse import parse_policy
-from policies.shelf import from_library
+from policies.shelf import SHIPPED, STARTER, from_library
 from policies.standalone import stand_alone
+
+SHIPPED_CASES: Final = {SHIPPED: "refunds.cases.yaml", STARTER: "starter.cases.yaml"}
+"""The files of cases of the shipped policies."""
 
 
 def publishable(file: str) -> str:
@@ -25,17 +30,26 @@ def publishable(file: str) -> str:
     text = shipped if shipped is not None else _text(file)
     resolve = from_library if shipped is not None else beside(Path(file).parent)
     try:
-        policy = parse_policy(text, name=file, resolve=resolve)
+        return standing_alone(text, name=file, resolve=resolve)
     except PolicyFileError as error:
         more = len(error.problems) - 1
         rest = f" (and {more} more: `countersign policy check {file}` lists them)" if more else ""
         raise UsageError(f"{error.problems[0]}{rest}") from error
+
+
+def standing_alone(text: str, *, name: str, resolve: Resolve) -> str:
+    """The text as a version may be stored: itself, or written out where it leans on another file.
+
+    Raises:
+        PolicyFileError: it cannot be read; every problem.
+    """
+    policy = parse_policy(text, name=name, resolve=resolve)
     try:
-        if parse_policy(text, name=file).content_hash == policy.content_hash:
+        if parse_policy(text, name=name).content_hash == policy.content_hash:
             return text
     except PolicyFileError:
         pass  # it leans on another file, so it is written out
-    return stand_alone(text, resolve, name=file)
+    return stand_alone(text, resolve, name=name)
 
 
 def _text(file: str) -> str:

@@ -100,9 +100,6 @@ def _change(ctx: typer.Context, tool: str, tenant: str | None, reason: str, *, i
 
 async def _write(storage: Storage, change: _Change, now: datetime) -> bool:
     async with session_for(storage, change.tenant_id) as session:
-        known = {row.tool for row in await _switches(session, change.tenant_id)}
-        if not change.is_off and change.tool.value not in known:
-            return False  # it was never off, so there is nothing to write down
         return await change_switch(
             session,
             tenant_id=change.tenant_id,

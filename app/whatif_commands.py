@@ -86,7 +86,8 @@ def tune_command(  # noqa: PLR0913 - an option is a parameter
 ) -> None:
     """Show what every value of a threshold would have meant, and which one keeps the quality."""
     from policies.whatif.report import tuning_form, tuning_text
-    from policies.whatif.tuning import ThresholdError, threshold_of, tune
+    from policies.whatif.thresholds import ThresholdError, threshold_of
+    from policies.whatif.tuning import tune
 
     policy = readable_policy(file)
     try:

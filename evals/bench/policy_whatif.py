@@ -24,7 +24,8 @@ from policies.shelf import shipped_text
 from policies.whatif.comparing import whatif as compare
 from policies.whatif.deciding import decide_all
 from policies.whatif.history import prepared
-from policies.whatif.tuning import Threshold, tune, with_threshold
+from policies.whatif.thresholds import Threshold, with_threshold
+from policies.whatif.tuning import tune
 
 ROWS: Final = 1_000_000
 PAGE_ROWS: Final = 100_000

@@ -1,1 +1,1 @@
-"""Gates: what must hold before a version of a policy may loosen anything. Each writes one row that publishing reads."""
+"""Gates that need runs, and the command that puts a version through all of them; each writes a row for publishing."""

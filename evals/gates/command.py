@@ -19,10 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from evals.gates.analysis import prove
-from evals.gates.cases import CaseFileError, read_cases, try_cases
 from evals.gates.scenarios import Bounds, judge
-from evals.gates.verdict import GateVerdict
 from evals.suites.errors import SuiteError
 from evals.suites.results import read_results
 from graph.lifecycle.gates import record
@@ -31,6 +28,9 @@ from graph.rulebook import PolicyVersion
 from policies.commands import beside
 from policies.document import Policy
 from policies.errors import PolicyFileError
+from policies.gates.analysis import prove
+from policies.gates.cases import CaseFileError, read_cases, try_cases
+from policies.gates.verdict import GateVerdict
 from policies.parse import parse_policy
 from policies.shelf import SHIPPED, from_library, library
 

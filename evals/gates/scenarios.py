@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from evals.gates.verdict import GateVerdict
 from evals.suites.comparing import Comparison, compared
 from evals.suites.results import Results, totals
+from policies.gates.verdict import GateVerdict
 
 GATE: Final = "scenarios"
 NAMED: Final = 20

@@ -70,10 +70,19 @@ def covering(breakers: tuple[TrippedBreaker, ...], tool: str, watched: Watched) 
 
 
 def _covers(breaker: TrippedBreaker, tool: str, watched: Watched) -> bool:
-    if breaker.tool in ACTS and breaker.tool != tool:
+    return covers(breaker.tool, scope_of(breaker), tool, watched)
+
+
+def covers(breaker_tool: str | None, scope: Scope, tool: str, watched: Watched) -> bool:
+    """Whether a breaker of that tool and scope, once tripped, stops the use of `tool` for such a case."""
+    if breaker_tool in ACTS and breaker_tool != tool:
         return False
-    scope = Scope(Intent(breaker.intent) if breaker.intent is not None else None, breaker.brand, breaker.tier)
     return scope.covers(watched.intent, watched.brand, watched.tier)
+
+
+def scope_of(breaker: TrippedBreaker) -> Scope:
+    """What it covered when it tripped."""
+    return Scope(Intent(breaker.intent) if breaker.intent is not None else None, breaker.brand, breaker.tier)
 
 
 def told(breaker: TrippedBreaker) -> str:

@@ -84,6 +84,14 @@ async def look(
     for one in reached:
         async with sessions(tenant_id) as session:
             await trip(session, tenant_id, one.breaker, cause=one.cause, figures=one.figures, now=now, new_id=new_id)
+    stopped = await stop_in_vain(sessions, tenant_id, now=now, new_id=new_id)
+    return Seen(tuple(one.breaker.breaker_id for one in reached), tuple(due), stopped)
+
+
+async def stop_in_vain(
+    sessions: Sessions, tenant_id: str, *, now: datetime, new_id: Callable[[str], str]
+) -> tuple[str, ...]:
+    """Stop what is held and may not be sent, one transaction each; the ids. Twice at once, each is stopped once."""
     async with sessions(tenant_id) as session:
         in_vain = await held_in_vain(session, tenant_id)
     for held in in_vain:
@@ -98,7 +106,7 @@ async def look(
                 now=now,
                 new_id=new_id,
             )
-    return Seen(tuple(one.breaker.breaker_id for one in reached), tuple(due), tuple(one.effect_id for one in in_vain))
+    return tuple(one.effect_id for one in in_vain)
 
 
 async def _reached(session: AsyncSession, tenant_id: str, breakers: Sequence[Breaker], now: datetime) -> list[_Reached]:

@@ -7,6 +7,7 @@ somebody said afterwards who was not shown what became of it.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +15,11 @@ import polars as pl
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from policies.whatif.history import empty_history
 from policies.whatif.reading import read_history
+
+_PIECE: Final = 5_000
+"""Rows that are taken from the database at once, so that others are served between them."""
 
 _QUERY: Final = text(
     """
@@ -71,5 +76,11 @@ async def read_past(session: AsyncSession, tenant_id: str, *, since: datetime | 
         tenant_id: the tenant.
         since: leave out what was decided before.
     """
-    lines = (await session.execute(_QUERY, {"tenant": tenant_id, "since": since})).scalars()
+    rows = await session.stream_scalars(_QUERY, {"tenant": tenant_id, "since": since})
+    pieces = [await asyncio.to_thread(_read, list(lines)) async for lines in rows.partitions(_PIECE)]
+    # Facts that no row of a piece knows are not in it.
+    return pl.concat(pieces, how="diagonal") if pieces else empty_history()
+
+
+def _read(lines: list[str]) -> pl.DataFrame:
     return read_history((line.encode() for line in lines), name="decision")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from policies.analysis.compare import Comparison, compare
@@ -45,8 +46,9 @@ class Change:
         }
 
 
+@lru_cache(maxsize=64)
 def change_between(base: Policy | None, candidate: Policy) -> Change:
-    """What changes where the candidate decides instead of the base. May take seconds for hundreds of rules."""
+    """What changes where the candidate decides instead of the base. May take seconds for hundreds of rules, once."""
     if base is None:
         return Change(FIRST)
     if base == candidate:

@@ -1,4 +1,4 @@
-"""What a gate found about a version, written down where publishing looks. Gates are run by `evals`, not here."""
+"""What a gate found about a version, written down where publishing looks. Gates are run elsewhere, not here."""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ async def change_switch(
 
     `tenant_id` is `*` for all tenants, which only the owner of the database may write.
     """
+    if not is_off and await session.get(Switch, (tenant_id, tool)) is None:
+        return False  # it was never off, so there is nothing to write down
     changed = await session.execute(
         text(
             """

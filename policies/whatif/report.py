@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from policies.money import Money
 from policies.whatif.comparing import Agreement, Answer, Flip, Side, Tally, WhatIf
-from policies.whatif.tuning import Point, Tuning
+from policies.whatif.refunds import Point
+from policies.whatif.tuning import Tuning
 
 _PLACES = 6
 

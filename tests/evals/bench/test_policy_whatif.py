@@ -9,7 +9,7 @@ from evals.bench.policy_whatif import GOAL_OF_BARE, THRESHOLD, UNTIL, whatif
 from graph.decisions.invented import invented_history
 from policies.whatif.deciding import decide_all
 from policies.whatif.history import prepared
-from policies.whatif.tuning import with_threshold
+from policies.whatif.thresholds import with_threshold
 from tests.policies.shipped import shipped
 
 

@@ -7,7 +7,8 @@ import pytest
 from policies.whatif.comparing import Course, whatif
 from policies.whatif.history import Prepared
 from policies.whatif.report import tuning_form, tuning_text
-from policies.whatif.tuning import Threshold, ThresholdError, Tuning, threshold_of, tune, with_threshold
+from policies.whatif.thresholds import Threshold, ThresholdError, threshold_of, with_threshold
+from policies.whatif.tuning import Tuning, tune
 from tests.policies.whatif.pasts import POLICY, past, policy, refund
 from tests.policies.writing import parsed
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from evals.gates.verdict import GateVerdict
 from policies.analysis.check import examine
 from policies.document import Policy
 from policies.findings import FindingKind
+from policies.gates.verdict import GateVerdict
 
 GATE: Final = "analysis"
 NAMED: Final = 20

@@ -15,12 +15,12 @@ from typing import Any, Final, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evals.gates.verdict import GateVerdict
 from policies.decision import Decision
 from policies.document import Policy
 from policies.errors import FactError
 from policies.evaluate import decide
 from policies.facts import Facts
+from policies.gates.verdict import GateVerdict
 
 GATE: Final = "cases"
 NAMED: Final = 20

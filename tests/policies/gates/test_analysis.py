@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.gates.analysis import prove
+from policies.gates.analysis import prove
 from policies.parse import parse_policy
 from policies.shelf import shipped_text
 
