@@ -20,6 +20,7 @@ GROUP: Final = "countersign.commands"
 
 APPLICATION_COMMANDS: Final = {
     "account": "app.account_commands:app",
+    "autonomy": "app.autonomy_commands:app",
     "audit": "app.audit_commands:app",
     "app": "app.app_commands:app",
     "breaker": "app.breaker_commands:app",
@@ -46,6 +47,7 @@ SUMMARIES: Final = {
     "account": "Who may sign in, and as what.",
     "app": "Package the Zendesk app.",
     "audit": "Verify, export and prove the log.",
+    "autonomy": "What the agent has earned to do alone.",
     "bench": "Measure, against bare baselines.",
     "breaker": "What stops the agent from acting alone by itself.",
     "chaos": "Run tickets under faults and kills, and count.",

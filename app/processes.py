@@ -47,6 +47,8 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 def worker(ctx: typer.Context) -> None:
     """Advance tickets; start as many as you like."""
     from app.ambient import new_id
+    from app.autonomy.tending import Tending
+    from app.autonomy.tending import rules_of as autonomy_of
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
     from app.notices.noticing import Noticing, places_of
@@ -74,6 +76,13 @@ def worker(ctx: typer.Context) -> None:
             beside = (
                 witnessing,
                 Noticing(database.tenant, places_of(settings), now, stopping),
+                Tending(
+                    database.tenant,
+                    {one: autonomy_of(settings.tenants[one].autonomy) for one in names},
+                    now,
+                    new_id,
+                    stopping,
+                ),
                 Upkeep(database.tenant, rules, now, new_id, stopping),
                 Retaining(database.tenant, names, now, new_id, stopping),
                 Library(librarians_of(settings, advancer.runtime), stopping),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
+import app.autonomy.models
 import app.identity.models
 import app.models
 import app.notices.models
@@ -23,6 +24,7 @@ import graph.settlement.models
 import kb.models
 
 OWNERS = (
+    app.autonomy.models,
     app.identity.models,
     app.models,
     app.notices.models,

@@ -35,6 +35,8 @@ DEFAULT_KINDS: Final = (
     "refund.orphan",
     "breaker.tripped",
     "connector.draft_only",
+    "autonomy.proposed",
+    "autonomy.demoted",
 )
 """What somebody should look at."""
 
@@ -211,6 +213,28 @@ class ReviewSettings(BaseModel):
     )
 
 
+class AutonomySettings(BaseModel):
+    """How autonomy is earned and lost; docs/autonomy.md says how the evidence is counted."""
+
+    model_config = FROZEN
+
+    promote_at_least_percent: int = Field(
+        default=95, ge=50, le=99, description="agreement that must be certain before a cell is proposed to move up"
+    )
+    demote_below_percent: int = Field(
+        default=90, ge=0, le=98, description="a cell moves down where it is certain that people agree in less"
+    )
+    window_days: int = Field(default=90, ge=1, le=730, description="days back within which evidence counts")
+    proposes: bool = Field(default=True, description="promotions are proposed every hour without being asked for")
+    demotes: bool = Field(default=True, description="cells move down by themselves")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.demote_below_percent >= self.promote_at_least_percent:
+            raise ValueError("needs demote_below_percent below promote_at_least_percent, or cells would go to and fro")
+        return self
+
+
 class NoticeSettings(BaseModel):
     """One place that is told of events: a webhook of yours, or an incoming webhook of Slack's."""
 
@@ -258,6 +282,7 @@ class TenantSettings(BaseModel):
         examples=['{"usd": 10000}'],
     )
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
+    autonomy: AutonomySettings = Field(default_factory=AutonomySettings, description="earned autonomy")
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="the review queue")
     notices: dict[str, NoticeSettings] = Field(
         default_factory=dict, description="places that are told of events, by a name of yours"

@@ -12,10 +12,13 @@ from starlette.responses import JSONResponse, Response
 
 from app.adapters import zendesk_adapter
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
+from app.api import autonomy as api_autonomy
 from app.api import document
 from app.api import people as api_people
 from app.api import queue as api_queue
 from app.api import runs as api_runs
+from app.autonomy import page as autonomy_page
+from app.autonomy.tending import rules_of as autonomy_of
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
@@ -116,13 +119,24 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     runs = api_runs.Runs(guard, vault, new_id, signer)
     queues = api_queue.Queues(guard, vault, rules, answering)
     accounts = api_people.People(guard, new_id, new_token, base_url)
+    earned = {name: autonomy_of(tenant.autonomy) for name, tenant in settings.tenants.items()}
+    autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     router = APIRouter()
     for part in (
+        autonomy_page.routes(autonomy_page.AutonomyPage(autonomy, renderer)),
         api_runs.files(runs),
         traces.routes(traces.Traces(guard, renderer, vault, signer)),
         queue_page.routes(queue_page.QueuePage(queues, renderer)),
         people_page.routes(people_page.PeoplePage(accounts, renderer)),
-        document.whole(guard, [api_runs.routes(runs), api_queue.routes(queues), api_people.routes(accounts)]),
+        document.whole(
+            guard,
+            [
+                api_runs.routes(runs),
+                api_queue.routes(queues),
+                api_people.routes(accounts),
+                api_autonomy.routes(autonomy),
+            ],
+        ),
     ):
         router.include_router(part)
     return router

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
+    from app.autonomy.suites import Carried
     from app.commanding import Commanding
     from evals.promotion.ladder import Earned, LanguageGate, People
 
@@ -23,6 +24,9 @@ def promote_command(
     *,
     live: Annotated[
         bool, typer.Option("--live", help="Count what people answered about this tenant's runs, shadow runs included.")
+    ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the rungs down, so that earned autonomy asks for them, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -39,6 +43,8 @@ def promote_command(
         raise typer.Exit(INPUT_ERROR) from error
     people = commanding.run(_people(commanding)) if live else {}
     found, spoken = earned(results, people, Limits()), languages(results)
+    if record:
+        commanding.run(_record(commanding, found, results.made.commit))
     if as_json:
         form = {"earned": [_form(one) for one in found], "languages": [asdict(one) for one in spoken]}
         typer.echo(json.dumps(form, ensure_ascii=False))
@@ -60,6 +66,31 @@ async def _people(commanding: Commanding) -> Mapping[str, People]:
     agreed = pl.col("review").is_in([Review.APPROVED.value, Review.EDITED.value])
     counted = said.group_by("request.intent").agg(agreed.sum().alias("agreed"), pl.len().alias("asked"))
     return {str(row["request.intent"]): People(row["agreed"], row["asked"]) for row in counted.iter_rows(named=True)}
+
+
+async def _record(commanding: Commanding, found: list[Earned], commit: str) -> None:
+    """Keep the rung of each group, instead of what an earlier report said of it, with its event."""
+    from app.autonomy.suites import record
+    from app.identity.accounts import Act
+
+    # Of an intent without segments both groups are one.
+    carried = {(one.intent, one.segment): one for one in map(_carried, found)}
+    act = Act(commanding.actor, commanding.now(), commanding.new_id)
+    async with commanding.tenant_session() as session:
+        await record(session, commanding.tenant_id, list(carried.values()), commit=commit, act=act)
+
+
+def _carried(one: Earned) -> Carried:
+    from app.autonomy.suites import Carried
+
+    intent, _, segment = one.group.partition(" x ")
+    segment = "" if segment == "None" else segment
+    figures = {
+        "tools_certain_bp": int(one.tools.low * 10_000),
+        "safe_certain_bp": int(one.safe.low * 10_000),
+        "lacks": list(one.lacks),
+    }
+    return Carried(intent, segment, one.mode, one.trials, figures)
 
 
 def _form(one: Earned) -> dict[str, Any]:

@@ -56,11 +56,27 @@ _ABOUT: Final[Fields] = {
 _REFUND: Final[Fields] = {"refund_id": T, "charge_id": T, "amount_minor": N, "currency": T, "status": T}
 _APPROVAL: Final[Fields] = {"approval_id": T}
 _ACCOUNT: Final[Fields] = {"account_id": T}
+_MOVE: Final[Fields] = {
+    "move_id": T,
+    "direction": T,
+    "intent": T,
+    "segment": T,
+    "action": T,
+    "from_tier": T,
+    "to_tier": T,
+    "raises_money": B,
+    "reason": T,
+    "evidence": M,
+}
 _CLAIM: Final[Fields] = {"item_id": T, "account_id": T}
 
 
 def _effect(means: str, **more: Type) -> Kind:
     return Kind(means, _EFFECT, {**_ABOUT, **more}, is_open=True)
+
+
+def _move(means: str, **more: Type) -> Kind:
+    return Kind(means, _MOVE, {"policy_hash": T, "note": T, **more})
 
 
 def _approval(means: str) -> Kind:
@@ -171,6 +187,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     "policy.schedule_refused": Kind("what was scheduled may not decide", is_open=True),
     "breaker.tripped": Kind("a bound was passed, so autonomy was taken back by itself", is_open=True),
     "breaker.reset": Kind("a person let a breaker close again", is_open=True),
+    "autonomy.proposed": _move("people agreed so often that a cell of the matrix may move up; nothing changed yet"),
+    "autonomy.accepted": _move("a person said yes to a proposed move", accepted_by=L),
+    "autonomy.declined": _move("a person said no to a proposed move"),
+    "autonomy.applied": _move("a cell moved: the version with it decides"),
+    "autonomy.demoted": _move("people disagreed so often that a cell moved down by itself"),
+    "autonomy.lapsed": _move("another version decides, so what was proposed no longer holds"),
+    "autonomy.recorded": Kind(
+        "what the suites say of each intent and segment was written down", {"groups": N, "commit": T}
+    ),
     "account.created": _account("a person got an account"),
     "account.disabled": _account("a person's account was closed; their sessions ended"),
     "account.enabled": _account("a person's account was opened again"),

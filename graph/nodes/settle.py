@@ -67,7 +67,7 @@ def _stopped(effect: Effect) -> Step:
     match effect.reason:
         case "switched_off":
             return hand_off(Reason.KILL_SWITCH, note=effect.detail)
-        case "breaker_tripped" | "canary_rolled_back":
+        case "breaker_tripped" | "canary_rolled_back" | "demoted":
             return hand_off(Reason.BREAKER_TRIPPED, note=effect.detail)
         case "charge_changed" | "ticket_changed" | "new_message":
             return Step("intake", body={"stopped": effect.reason})

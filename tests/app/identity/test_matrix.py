@@ -34,6 +34,7 @@ NAMES = {
     "item_id": "apr_1",
     "account_id": "acc_1",
     "token_id": "tok_1",
+    "move_id": "mov_1",
 }
 READING = {"GET"}
 

@@ -1,0 +1,91 @@
+"""The page of earned autonomy: what waits for a yes, how each cell stands, and what moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.api.autonomy import MOVERS, Autonomy, WhyForm
+from app.api.routing import Id
+from app.autonomy.models import Direction, MoveState
+from app.identity.roles import PEOPLE
+from app.review.words import ACTIONS, intent
+from app.web.access import Refused, add, signed_in
+from app.web.rendering import Renderer
+from policies.vocabulary import ActionKind
+
+
+class MoveAnswer(BaseModel):
+    """What the form of a proposal sends."""
+
+    decision: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AutonomyPage:
+    """The handlers."""
+
+    autonomy: Autonomy
+    renderer: Renderer
+
+    async def show(self, tenant_id: str, request: Request) -> Response:
+        """Proposals first, then every cell, then what moved."""
+        visitor, found = signed_in(request), await self.autonomy.get_autonomy(request)
+        waiting = {MoveState.OPEN.value, MoveState.HALF.value, MoveState.ACCEPTED.value}
+        return self.renderer.page(
+            request,
+            "autonomy.html",
+            tenant_id=tenant_id,
+            cells=found.cells,
+            waiting=[one for one in found.moves if one.state in waiting],
+            moved=[one for one in found.moves if one.state not in waiting],
+            rules=self.autonomy.rules[tenant_id],
+            may_move=bool(visitor.roles & MOVERS),
+            told=request.query_params.get("said", "")[:300],
+            down=Direction.DOWN.value,
+            intent=intent,
+            action=lambda name: ACTIONS.get(ActionKind(name), name),
+        )
+
+    async def propose(self, tenant_id: str, request: Request) -> Response:
+        """Work out the evidence anew."""
+        found = await self.autonomy.propose_moves(request)
+        opened = sum(one.state == MoveState.OPEN.value for one in found.moves)
+        return _back(tenant_id, f"Looked at {len(found.cells)} cells; {opened} wait for a first yes.")
+
+    async def answer(
+        self, tenant_id: str, move_id: Id, request: Request, form: Annotated[MoveAnswer, Form()]
+    ) -> Response:
+        """Say yes or no."""
+        if form.decision not in {"yes", "no"}:
+            text = f"{form.decision[:40]!r} is not an answer. Choose yes or no."
+            raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", text)
+        try:
+            why = WhyForm(why=form.why)
+        except ValidationError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", "The reason is too long.") from error
+        decide = self.autonomy.accept_move if form.decision == "yes" else self.autonomy.decline_move
+        made = await decide(move_id, why, request)
+        return _back(tenant_id, " ".join([made.said, *made.lacking]))
+
+
+def routes(page: AutonomyPage) -> APIRouter:
+    """The routes of this module."""
+    router, guard = APIRouter(), page.autonomy.guard
+    below, movers = "/t/{tenant_id}/autonomy", guard.allow(MOVERS)
+    add(router, "GET", below, page.show, guard.allow(PEOPLE))
+    add(router, "POST", below, page.propose, movers)
+    add(router, "POST", f"{below}/{{move_id}}", page.answer, movers)
+    return router
+
+
+def _back(tenant_id: str, said: str) -> Response:
+    return RedirectResponse(f"/t/{quote(tenant_id)}/autonomy?{urlencode({'said': said})}", HTTPStatus.SEE_OTHER)
