@@ -20,6 +20,7 @@ GROUP: Final = "countersign.commands"
 
 APPLICATION_COMMANDS: Final = {
     "account": "app.account_commands:app",
+    "alerts": "app.alert_commands:app",
     "autonomy": "app.autonomy_commands:app",
     "audit": "app.audit_commands:app",
     "app": "app.app_commands:app",
@@ -47,6 +48,7 @@ SUMMARIES: Final = {
     "account": "Who may sign in, and as what.",
     "app": "Package the Zendesk app.",
     "audit": "Verify, export and prove the log.",
+    "alerts": "What somebody should look at.",
     "autonomy": "What the agent has earned to do alone.",
     "bench": "Measure, against bare baselines.",
     "breaker": "What stops the agent from acting alone by itself.",

@@ -46,12 +46,14 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 
 def worker(ctx: typer.Context) -> None:
     """Advance tickets; start as many as you like."""
+    from app.alerts.tending import Alerting
+    from app.alerts.tending import rules_of as alerts_of
     from app.ambient import new_id
     from app.autonomy.tending import Tending
     from app.autonomy.tending import rules_of as autonomy_of
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
-    from app.notices.noticing import Noticing, places_of
+    from app.notices.noticing import Noticing, mailer_of, places_of
     from app.retaining import Retaining
     from app.runtime import librarians_of, open_advancer
     from app.setup import publish_initial_policies
@@ -73,9 +75,11 @@ def worker(ctx: typer.Context) -> None:
             write_public(settings, signer)
             witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)
             rules = {name: rules_of(settings.tenants[name].review) for name in names}
+            watched = {name: alerts_of(settings.tenants[name].alerts) for name in names}
             beside = (
                 witnessing,
-                Noticing(database.tenant, places_of(settings), now, stopping),
+                Noticing(database.tenant, places_of(settings), now, stopping, mailer_of(settings)),
+                Alerting(database.tenant, watched, now, new_id, stopping),
                 Tending(
                     database.tenant,
                     {one: autonomy_of(settings.tenants[one].autonomy) for one in names},

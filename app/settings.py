@@ -172,6 +172,30 @@ class WorkerSettings(BaseModel):
     concurrency: int = Field(default=4, ge=1, le=64, description="tickets that one process advances at a time")
 
 
+class SmtpSettings(BaseModel):
+    """The mail server that notices of form `email` are sent through."""
+
+    model_config = FROZEN
+
+    host: str | None = Field(default=None, description="its name; none means no e-mail", examples=["smtp.acme.example"])
+    port: int = Field(default=587, ge=1, le=65535, description="its port; 465 for `tls`")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="how the connection is protected; `none` is for a relay on this machine"
+    )
+    username: str | None = Field(default=None, description="who we are there", examples=["countersign"])
+    password: SecretStr | None = Field(default=None, description="and the password")
+    sender: str = Field(default="countersign@localhost", description="the address that messages come from")
+    timeout_s: float = Field(default=10.0, gt=0, le=120, description="seconds until an attempt counts as lost")
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("needs username and password together")
+        if self.security == "none" and self.username is not None:
+            raise ValueError("would send the password in the clear: use `starttls` or `tls`")
+        return self
+
+
 class SignInSettings(BaseModel):
     """How long somebody stays signed in."""
 
@@ -234,6 +258,7 @@ class Settings(BaseSettings):
     models: ModelSettings = Field(default_factory=ModelSettings, description="models")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
     sign_in: SignInSettings = Field(default_factory=SignInSettings, description="sign-in")
+    smtp: SmtpSettings = Field(default_factory=SmtpSettings, description="e-mail")
     audit: AuditSettings = Field(default_factory=AuditSettings, description="the log")
     tenants: Annotated[dict[str, TenantSettings], AfterValidator(_tenant_names)] = Field(
         default_factory=dict, description="the tenants by name"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
+import app.alerts.models
 import app.autonomy.models
 import app.identity.models
 import app.models
@@ -24,6 +25,7 @@ import graph.settlement.models
 import kb.models
 
 OWNERS = (
+    app.alerts.models,
     app.autonomy.models,
     app.identity.models,
     app.models,

@@ -5,12 +5,14 @@ Promises: frozen; unknown keys are refused; no secret has a default or shows its
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from app.alerts.rules import RULES
 from app.identity.roles import Role
 from app.notices.signing import decode_secret
 from app.problems import nearest
@@ -37,8 +39,12 @@ DEFAULT_KINDS: Final = (
     "connector.draft_only",
     "autonomy.proposed",
     "autonomy.demoted",
+    "alert.raised",
+    "alert.resolved",
 )
 """What somebody should look at."""
+
+_MAIL_ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\[\]\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 Address = Annotated[str, AfterValidator(_plain_address)]
 """An address without a slash at its end."""
@@ -235,13 +241,32 @@ class AutonomySettings(BaseModel):
         return self
 
 
-class NoticeSettings(BaseModel):
-    """One place that is told of events: a webhook of yours, or an incoming webhook of Slack's."""
+class AlertSettings(BaseModel):
+    """Changes to one rule of docs/alerts.md; what is left out stays as it is there. Bounds are in the rule's unit."""
 
     model_config = FROZEN
 
-    url: Address = Field(description="where messages are posted to", examples=["https://hooks.example/countersign"])
-    form: Literal["webhook", "slack"] = Field(default="webhook", description="the form of a message")
+    off: bool = Field(default=False, description="the rule raises nothing")
+    at_least: int | None = Field(default=None, gt=0, description="the bound")
+    factor_percent: int | None = Field(default=None, gt=100, description="and so much of what it was before")
+    least: int | None = Field(default=None, ge=1, description="runs, answers or calls that must be in the window")
+    window_s: int | None = Field(default=None, ge=60, le=31 * 86400, description="seconds over which it is measured")
+
+
+class NoticeSettings(BaseModel):
+    """One place that is told of events: a webhook of yours, an incoming webhook of Slack's, or people by e-mail."""
+
+    model_config = FROZEN
+
+    url: Address | None = Field(
+        default=None, description="where messages are posted to", examples=["https://hooks.example/countersign"]
+    )
+    to: tuple[str, ...] = Field(
+        default=(),
+        description="addresses of form `email`; needs COUNTERSIGN_SMTP__HOST",
+        examples=['["ops@acme.example"]'],
+    )
+    form: Literal["webhook", "slack", "email"] = Field(default="webhook", description="the form of a message")
     secret: SecretStr | None = Field(
         default=None,
         description="signs messages by the Standard Webhooks scheme; base64, with or without `whsec_` before it",
@@ -249,6 +274,20 @@ class NoticeSettings(BaseModel):
     kinds: tuple[str, ...] = Field(
         default=DEFAULT_KINDS, description="kinds of events that are told; docs/audit-events.md lists them"
     )
+
+    @field_validator("to")
+    @classmethod
+    def _addresses(cls, to: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [one for one in to if not _MAIL_ADDRESS.fullmatch(one)]
+        if wrong:
+            raise ValueError("must hold plain e-mail addresses, without names or blanks")
+        return to
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.form == "email") != bool(self.to) or (self.form == "email") != (self.url is None):
+            raise ValueError("needs `to` for form `email`, and `url` for every other form")
+        return self
 
     @field_validator("secret")
     @classmethod
@@ -284,6 +323,11 @@ class TenantSettings(BaseModel):
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
     autonomy: AutonomySettings = Field(default_factory=AutonomySettings, description="earned autonomy")
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="the review queue")
+    alerts: dict[str, AlertSettings] = Field(
+        default_factory=dict,
+        description="changes to the rules of alerts, by their names",
+        examples=['{"spend": {"at_least": 20000000}}'],
+    )
     notices: dict[str, NoticeSettings] = Field(
         default_factory=dict, description="places that are told of events, by a name of yours"
     )
@@ -300,6 +344,15 @@ class TenantSettings(BaseModel):
         description="currency of amounts customers write without one",
         examples=["usd"],
     )
+
+    @field_validator("alerts")
+    @classmethod
+    def _known_rules(cls, alerts: dict[str, AlertSettings]) -> dict[str, AlertSettings]:
+        unknown = [name for name in alerts if name not in RULES]
+        if unknown:
+            raise ValueError(f"there is no rule {unknown[0]!r}; {nearest(unknown[0], list(RULES))}")
+        return alerts
+
     segments: dict[str, str] = Field(
         default_factory=dict,
         description="segment of customers by a tag of their Zendesk user",

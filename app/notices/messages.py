@@ -14,6 +14,10 @@ SLACK_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 """https://docs.slack.dev/messaging/formatting-message-text/#escaping"""
 
 
+_PAGES: Final = {"alert": "alerts", "breaker": "alerts", "connector": "alerts", "autonomy": "autonomy"}
+"""Where to look, by the first part of the kind; else at the queue."""
+
+
 def body_of(event: AuditEvent, form: str, base_url: str | None) -> bytes:
     """The body of the message about an event; `base_url` is where people reach the pages."""
     link = _link(event, base_url)
@@ -37,6 +41,20 @@ def body_of(event: AuditEvent, form: str, base_url: str | None) -> bytes:
     return _json(told)
 
 
+def mail_of(event: AuditEvent, base_url: str | None) -> tuple[str, str]:
+    """Subject and text of the e-mail about an event."""
+    said = _means(event)
+    about = f", ticket {event.ticket_id}" if event.ticket_id else ""
+    link = _link(event, base_url)
+    lines = [
+        f"{said[:1].upper()}{said[1:]}.",
+        "",
+        *([link, ""] if link is not None else []),
+        f"{event.kind}, event {event.seq} of {event.tenant_id}{about}, {spelled(event.at)}",
+    ]
+    return f"[Countersign {event.tenant_id}] {event.kind}{about}", "\n".join(lines) + "\n"
+
+
 def _slack(event: AuditEvent, link: str | None) -> str:
     about = f"ticket {event.ticket_id}: " if event.ticket_id else ""
     text = f"{about}{_means(event)}"
@@ -46,14 +64,19 @@ def _slack(event: AuditEvent, link: str | None) -> str:
 
 
 def _means(event: AuditEvent) -> str:
-    return KINDS[event.kind].means if event.kind in KINDS else event.kind
+    """What happened; of an alert what it says, which names figures and never a person."""
+    means = KINDS[event.kind].means if event.kind in KINDS else event.kind
+    said = event.body.get("said") if event.kind.startswith("alert.") else None
+    return f"{means}: {said}" if isinstance(said, str) else means
 
 
 def _link(event: AuditEvent, base_url: str | None) -> str | None:
     if base_url is None:
         return None
     below = f"{base_url}/t/{quote(event.tenant_id)}"
-    return f"{below}/runs/{quote(event.run_id)}" if event.run_id else f"{below}/queue"
+    if event.run_id:
+        return f"{below}/runs/{quote(event.run_id)}"
+    return f"{below}/{_PAGES.get(event.kind.partition('.')[0], 'queue')}"
 
 
 def _json(form: object) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 
 from app.beside import attempt, pause
+from app.notices.mailing import Mailer
 from app.notices.signing import decode_secret
 from app.notices.telling import Place, tell
 from app.settings import Settings
@@ -28,7 +29,8 @@ def places_of(settings: Settings) -> dict[str, list[Place]]:
         tenant_id: [
             Place(
                 name=name,
-                url=one.url,
+                url=one.url or "",
+                to=one.to,
                 form=one.form,
                 kinds=one.kinds,
                 secret=decode_secret(one.secret.get_secret_value()) if one.secret is not None else None,
@@ -40,6 +42,15 @@ def places_of(settings: Settings) -> dict[str, list[Place]]:
     }
 
 
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The mail server that the settings name, or None."""
+    smtp = settings.smtp
+    if smtp.host is None:
+        return None
+    password = smtp.password.get_secret_value() if smtp.password is not None else None
+    return Mailer(smtp.host, smtp.port, smtp.security, smtp.sender, smtp.timeout_s, smtp.username, password)
+
+
 @dataclass(slots=True)
 class Noticing:
     """Tells the places of some tenants until asked to stop."""
@@ -48,6 +59,7 @@ class Noticing:
     places: Mapping[str, Sequence[Place]]
     now: Callable[[], datetime]
     stopping: asyncio.Event
+    mailer: Mailer | None = None
     _told: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -64,7 +76,7 @@ class Noticing:
 
     async def _tell(self, client: httpx.AsyncClient, tenant_id: str, place: Place) -> None:
         """Tell what is due. A problem is said once, and not at every attempt."""
-        done = await tell(self.sessions, tenant_id, place, client, now=self.now())
+        done = await tell(self.sessions, tenant_id, place, client, now=self.now(), mailer=self.mailer)
         if done is None or done.problem == self._told.get((tenant_id, place.name)):
             return
         self._told[tenant_id, place.name] = done.problem

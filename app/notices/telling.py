@@ -17,7 +17,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.notices.messages import body_of
+from app.notices.mailing import Mailer
+from app.notices.messages import body_of, mail_of
 from app.notices.signing import headers_of
 from graph.audit.models import AuditEvent
 from graph.runtime import Sessions
@@ -56,7 +57,10 @@ _MOVE: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where messages go. `secret` signs them; `base_url` is where people reach our pages."""
+    """Where messages go: to `url`, or by e-mail to the addresses of `to`.
+
+    `secret` signs what is posted; `base_url` is where people reach our pages.
+    """
 
     name: str
     url: str
@@ -64,6 +68,7 @@ class Place:
     kinds: tuple[str, ...]
     secret: bytes | None = None
     base_url: str | None = None
+    to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,13 @@ class Told:
 
 
 async def tell(
-    sessions: Sessions, tenant_id: str, place: Place, client: httpx.AsyncClient, *, now: datetime
+    sessions: Sessions,
+    tenant_id: str,
+    place: Place,
+    client: httpx.AsyncClient,
+    *,
+    now: datetime,
+    mailer: Mailer | None = None,
 ) -> Told | None:
     """Send what the place has not heard of; None where another process is at it, or its pause is not over.
 
@@ -90,7 +101,7 @@ async def tell(
         events = await _behind(session, tenant_id, place, leased.next_seq)
     at, attempts, sent = leased.next_seq, leased.attempts, 0
     for event in events:
-        problem = await _send(client, place, event, now)
+        problem = await (_mail(mailer, place, event, now) if place.to else _send(client, place, event, now))
         if problem is None:
             await _move(sessions, values, was=at, to=event.seq + 1, told_at=now)
             at, attempts, sent = event.seq + 1, 0, sent + 1
@@ -142,6 +153,14 @@ async def _send(client: httpx.AsyncClient, place: Place, event: AuditEvent, now:
     if answer.is_success:
         return None
     return f"it answered {answer.status_code}"
+
+
+async def _mail(mailer: Mailer | None, place: Place, event: AuditEvent, now: datetime) -> str | None:
+    """Mail one message; what went wrong, or None."""
+    if mailer is None:
+        return "no mail server is configured: set COUNTERSIGN_SMTP__HOST"
+    subject, text = mail_of(event, place.base_url)
+    return await mailer.send(event.event_id, place.to, subject, text, now)
 
 
 async def _move(

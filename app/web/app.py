@@ -11,7 +11,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from app.adapters import zendesk_adapter
+from app.alerts import page as alerts_page
+from app.alerts.tending import rules_of as alerts_of
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
+from app.api import alerts as api_alerts
 from app.api import autonomy as api_autonomy
 from app.api import document
 from app.api import people as api_people
@@ -121,8 +124,11 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     accounts = api_people.People(guard, new_id, new_token, base_url)
     earned = {name: autonomy_of(tenant.autonomy) for name, tenant in settings.tenants.items()}
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
+    watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
+    alerts = api_alerts.Alerts(guard, watched, new_id)
     router = APIRouter()
     for part in (
+        alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
         autonomy_page.routes(autonomy_page.AutonomyPage(autonomy, renderer)),
         api_runs.files(runs),
         traces.routes(traces.Traces(guard, renderer, vault, signer)),
@@ -135,6 +141,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
                 api_queue.routes(queues),
                 api_people.routes(accounts),
                 api_autonomy.routes(autonomy),
+                api_alerts.routes(alerts),
             ],
         ),
     ):

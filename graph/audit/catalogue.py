@@ -56,6 +56,16 @@ _ABOUT: Final[Fields] = {
 _REFUND: Final[Fields] = {"refund_id": T, "charge_id": T, "amount_minor": N, "currency": T, "status": T}
 _APPROVAL: Final[Fields] = {"approval_id": T}
 _ACCOUNT: Final[Fields] = {"account_id": T}
+_ALERT: Final[Fields] = {
+    "alert_id": T,
+    "rule": T,
+    "subject": T,
+    "said": T,
+    "value": N,
+    "worst": N,
+    "bound": N,
+    "figures": M,
+}
 _MOVE: Final[Fields] = {
     "move_id": T,
     "direction": T,
@@ -196,6 +206,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "autonomy.recorded": Kind(
         "what the suites say of each intent and segment was written down", {"groups": N, "commit": T}
     ),
+    "alert.raised": Kind("a figure passed its bound", _ALERT),
+    "alert.taken": Kind("a person looks at an alert", _ALERT),
+    "alert.resolved": Kind("the figure has been within its bound for a while", _ALERT),
     "account.created": _account("a person got an account"),
     "account.disabled": _account("a person's account was closed; their sessions ended"),
     "account.enabled": _account("a person's account was opened again"),

@@ -48,6 +48,7 @@ HOLDINGS: Final[Mapping[str, Holding]] = {
     "review_claim": Holding.STAFF,
     "service_token": Holding.STAFF,
     "sign_in_pace": Holding.STAFF,
+    "alert": Holding.SHOP,  # figures of rules and ids of connectors, breakers and versions
     "autonomy_cell": Holding.SHOP,
     "autonomy_move": Holding.SHOP,
     "breaker": Holding.SHOP,

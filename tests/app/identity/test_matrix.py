@@ -35,6 +35,7 @@ NAMES = {
     "account_id": "acc_1",
     "token_id": "tok_1",
     "move_id": "mov_1",
+    "alert_id": "alt_1",
 }
 READING = {"GET"}
 

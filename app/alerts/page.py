@@ -1,0 +1,53 @@
+"""The page of alerts: what is open, canaries that were taken back with what made it so, the rules, what is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.alerts.models import AlertState
+from app.api.alerts import Alerts
+from app.api.routing import Id
+from app.identity.roles import ANSWERERS, PEOPLE
+from app.web.access import add, signed_in
+from app.web.rendering import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsPage:
+    """The handlers."""
+
+    alerts: Alerts
+    renderer: Renderer
+
+    async def show(self, tenant_id: str, request: Request) -> Response:
+        """Everything there is."""
+        found = await self.alerts.list_alerts(request)
+        return self.renderer.page(
+            request,
+            "alerts.html",
+            tenant_id=tenant_id,
+            opened=[one for one in found.items if one.state is AlertState.OPEN],
+            over=[one for one in found.items if one.state is AlertState.RESOLVED],
+            rollbacks=found.rollbacks,
+            rules=found.rules,
+            may_take=bool(signed_in(request).roles & ANSWERERS),
+        )
+
+    async def take(self, tenant_id: str, alert_id: Id, request: Request) -> Response:
+        """Somebody looks at it."""
+        await self.alerts.take_alert(alert_id, request)
+        return RedirectResponse(f"/t/{quote(tenant_id)}/alerts", HTTPStatus.SEE_OTHER)
+
+
+def routes(page: AlertsPage) -> APIRouter:
+    """The routes of this module."""
+    router, guard = APIRouter(), page.alerts.guard
+    add(router, "GET", "/t/{tenant_id}/alerts", page.show, guard.allow(PEOPLE))
+    add(router, "POST", "/t/{tenant_id}/alerts/{alert_id}/taken", page.take, guard.allow(ANSWERERS))
+    return router
