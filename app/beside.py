@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol
 
 from psycopg import OperationalError
@@ -30,7 +30,22 @@ class Beside(Protocol):
         """Do it until the worker stops."""
 
 
-async def attempt(what: str, work: Awaitable[None]) -> None:
+async def keep_looking(
+    what: str,
+    tenant_ids: Iterable[str],
+    look: Callable[[str], Awaitable[object]],
+    *,
+    every_s: float,
+    stopping: asyncio.Event,
+) -> None:
+    """Look at each tenant in turn, pause, and begin again until asked to stop. `what`: as in "the queue"."""
+    while not stopping.is_set():
+        for tenant_id in tenant_ids:
+            await attempt(f"{what} of {tenant_id}", look(tenant_id))
+        await pause(stopping, every_s)
+
+
+async def attempt(what: str, work: Awaitable[object]) -> None:
     """Do one piece of work, and tell where it fails. `what` is its name in the log, such as "the queue of shop"."""
     try:
         await work

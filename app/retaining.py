@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.beside import attempt, pause
+from app.beside import keep_looking
 from app.lookout import is_time
 from graph.erasure.retention import BATCH, BEGINNING, drop_checkpoints, empty
 from graph.runtime import Sessions
@@ -36,10 +36,7 @@ class Retaining:
 
     async def run(self) -> None:
         """Look now and then; an outage of the database is waited out."""
-        while not self.stopping.is_set():
-            for tenant_id in self.tenants:
-                await attempt(f"the retention of {tenant_id}", self.look(tenant_id))
-            await pause(self.stopping, LOOK_EVERY_S)
+        await keep_looking("the retention", self.tenants, self.look, every_s=LOOK_EVERY_S, stopping=self.stopping)
 
     async def look(self, tenant_id: str) -> None:
         """One look at one tenant. Each batch is a transaction of its own, so nobody waits for long."""

@@ -9,12 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
-
 from app.alerts.raising import Looked, look
 from app.alerts.rules import RULES, Rule
-from app.errors import DatabaseError
+from app.beside import keep_looking
 from app.identity.accounts import Act
 from app.lookout import is_time
 from app.tenants import AlertSettings
@@ -49,18 +46,7 @@ class Alerting:
 
     async def run(self) -> None:
         """Look now and then; an outage of the database is waited out."""
-        while not self.stopping.is_set():
-            for tenant_id in self.rules:
-                try:
-                    await self.look(tenant_id)
-                except (OperationalError, DBAPIError, DatabaseError) as error:
-                    log.warning("the alerts of %s wait for the database (%s)", tenant_id, type(error).__name__)
-                except Exception:
-                    log.exception("looking at the alerts of %s failed", tenant_id)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+        await keep_looking("the alerts", self.rules, self.look, every_s=LOOK_EVERY_S, stopping=self.stopping)
 
     async def look(self, tenant_id: str) -> list[Looked]:
         """One look at one tenant: each rule whose time has come, in a transaction of its own."""

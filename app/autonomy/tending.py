@@ -10,13 +10,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from psycopg import OperationalError
-from sqlalchemy.exc import DBAPIError
-
 from app.autonomy.drifting import watch
 from app.autonomy.looking import ACTOR, look
 from app.autonomy.rules import AutonomyRules
-from app.errors import DatabaseError
+from app.beside import keep_looking
 from app.identity.accounts import Act
 from app.lookout import is_time
 from app.tenants import AutonomySettings
@@ -51,18 +48,7 @@ class Tending:
 
     async def run(self) -> None:
         """Look now and then; an outage of the database is waited out."""
-        while not self.stopping.is_set():
-            for tenant_id in self.rules:
-                try:
-                    await self.look(tenant_id)
-                except (OperationalError, DBAPIError, DatabaseError) as error:
-                    log.warning("the autonomy of %s waits for the database (%s)", tenant_id, type(error).__name__)
-                except Exception:
-                    log.exception("looking after the autonomy of %s failed", tenant_id)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+        await keep_looking("the autonomy", self.rules, self.look, every_s=LOOK_EVERY_S, stopping=self.stopping)
 
     async def look(self, tenant_id: str) -> None:
         """One look at one tenant."""

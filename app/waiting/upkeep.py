@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.beside import attempt, pause
+from app.beside import keep_looking
 from app.identity.accounts import Act
 from app.tenants import ReviewSettings
 from app.waiting import checks, claims
@@ -52,10 +52,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Look now and then; an outage of the database is waited out."""
-        while not self.stopping.is_set():
-            for tenant_id in self.rules:
-                await attempt(f"the queue of {tenant_id}", self.look(tenant_id))
-            await pause(self.stopping, LOOK_EVERY_S)
+        await keep_looking("the queue", self.rules, self.look, every_s=LOOK_EVERY_S, stopping=self.stopping)
 
     async def look(self, tenant_id: str) -> None:
         """One look at one tenant."""
