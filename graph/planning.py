@@ -120,6 +120,7 @@ COVERS: Final[Mapping[Intent, frozenset[Intent]]] = {
 }
 """What a more specific request says along with itself."""
 _ENDED: Final = frozenset({SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED})
+_ENDINGS: Final = frozenset({Intent.CANCEL_ORDER, Intent.CANCEL_SUBSCRIPTION})
 _WORD = re.compile(r"[a-z]{4,}")
 _NO_NAMES: Final = frozenset(
     {"order", "item", "article", "product", "parcel", "package", "payment", "purchase", "thing"}
@@ -149,10 +150,17 @@ def plan(triage: Triage, dossier: Dossier, text: str, *, now: datetime) -> Plan:
 def requests(triage: Triage) -> tuple[Intent, ...]:
     """What the ticket asks for, each thing once: without guesses, and without what another request says already.
 
-    Somebody whose parcel never came also asks where it is and wants money back; that is one request, not three.
+    Somebody whose parcel never came also asks where it is and wants money back; that is one request, not three. A
+    request to end something that the customer puts into words is no guess, however unsure its reading is: left out
+    beside another one that is granted, it would be lost, and the customer charged again.
     """
     primary = triage.intents[0].intent
-    sure = [score.intent for score in triage.intents[1:] if score.confidence >= SECONDARY_PERCENT]
+    asks_to_end = triage.claims.wants is Want.CANCEL
+    sure = [
+        score.intent
+        for score in triage.intents[1:]
+        if score.confidence >= SECONDARY_PERCENT or (asks_to_end and score.intent in _ENDINGS)
+    ]
     wanted = list(dict.fromkeys([primary, *sure]))
     covered = {one for intent in wanted for one in COVERS.get(intent, frozenset())}
     if primary in covered and not any(primary in COVERS.get(other, frozenset()) for other in sure):

@@ -57,6 +57,9 @@ async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return fo
     is_verified = await _is_verified(context, requester, newest)
     if await _was_answered(context, public, newest):
         return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
+    if ticket.status == "solved" and context.state.get("cycle", 0):
+        # Nothing of ours solves a ticket and reads it again, and a message of the customer's would have reopened it.
+        return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody solved the ticket meanwhile")
     if not newest.body.strip() and not ticket.subject.strip():
         return end(Outcome.IGNORED, Reason.NOT_A_REQUEST, note="the message is empty")
     latest = max(comment.comment_id for comment in comments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +201,10 @@ def test_one_matter_told_in_several_ways_is_one_request() -> None:
     assert requests(said) == (Intent.ITEM_NOT_RECEIVED,)
     two = a_triage(Intent.DUPLICATE_CHARGE, (Intent.CANCEL_SUBSCRIPTION, 80), (Intent.PRICE_ADJUSTMENT, 20))
     assert requests(two) == (Intent.DUPLICATE_CHARGE, Intent.CANCEL_SUBSCRIPTION)
+
+
+def test_a_request_to_end_something_is_not_lost_because_its_reading_is_unsure() -> None:
+    unsure = a_triage(Intent.DUPLICATE_CHARGE, (Intent.CANCEL_SUBSCRIPTION, 30), (Intent.PRICE_ADJUSTMENT, 20))
+    assert requests(unsure) == (Intent.DUPLICATE_CHARGE,)
+    put_into_words = replace(unsure, claims=replace(unsure.claims, wants=Want.CANCEL))
+    assert requests(put_into_words) == (Intent.DUPLICATE_CHARGE, Intent.CANCEL_SUBSCRIPTION)

@@ -135,6 +135,16 @@ async def test_an_agent_who_answers_during_the_hold_takes_the_ticket_over(shop: 
     assert await in_the_past(shop) == [("allow", "auto", 2490, "stopped", None)]
 
 
+async def test_a_ticket_that_a_colleague_solves_during_the_hold_is_theirs(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice())
+    doubles = shop.sandbox.doubles
+    doubles.zendesk.change_status(int(ticket), "solved", user_id=doubles.agent_id())
+    await shop.work()
+    await shop.passes(minutes=30)
+    assert shop.refunds() == []
+    assert await shop.outcome(ticket) == ("handed_off", "human_took_over")
+
+
 async def test_a_ticket_deleted_during_the_hold_gets_no_refund(shop: Shop) -> None:
     ticket = await shop.arrives(charged_twice())
     shop.sandbox.doubles.zendesk.delete_ticket(int(ticket))

@@ -104,4 +104,4 @@ class Schedule:
         elif later.ticket_deleted:
             zendesk.delete_ticket(ticket_id)
         elif later.status is not None:
-            zendesk.change_status(ticket_id, later.status)
+            zendesk.change_status(ticket_id, later.status, user_id=self._doubles.agent_id())

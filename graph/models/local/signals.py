@@ -189,6 +189,8 @@ _INJECTION: Final = _compiled(
     r"\b(?:assistant|ai|bot|automated (?:agents?|support)|model|inteligencia artificial|chatbot|"
     r"llm)\b.{0,60}\b(?:must|should|required|bound|"
     r"shall|refund|issue|approve|ignore|output|print|reply with|call)\b",
+    r"\b(?:effect|verdict|decision|approval) ?[:=] ?[\"']?(?:allow|approve|grant|none\b)|\b(?:action|request|"
+    r"charge|requester|run)\.[a-z_]+ ?[:=]",
     r"\b(?:issue_refund|tool_call|function_call|base64|"
     r"without review|"
     r"do not (?:forward|mention|escalate)|safety checks? off|no human|"
