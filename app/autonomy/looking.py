@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.autonomy.evidence import Cell, cells_of
-from app.autonomy.models import AutonomyCell, AutonomyMove, Direction, EarnedRung, MoveState
+from app.autonomy.models import AutonomyCell, AutonomyMove, Direction, MoveState
 from app.autonomy.rules import AutonomyRules
 from app.identity.accounts import Act
 from graph.audit.log import NewEvent, append_all
 from graph.decisions.past import read_past
+from graph.lifecycle.promotion import cells_of as cells_in
+from graph.lifecycle.promotion import newest_promotion
 from graph.rulebook import deciding, load_policy
 from policies.rungs import Spot, raises_money
 from policies.vocabulary import ActionKind, Intent, Mode
@@ -124,8 +126,9 @@ def event_of(move: AutonomyMove, kind: str, act: Act, **more: object) -> NewEven
 
 
 async def _earned(session: AsyncSession, tenant_id: str) -> Mapping[tuple[str, str], Mode]:
-    rows = (await session.execute(select(EarnedRung).where(col(EarnedRung.tenant_id) == tenant_id))).scalars()
-    return {(row.intent, row.segment): Mode(row.mode) for row in rows}
+    """What the newest record of the suites carries, by intent and segment; an empty segment is all of them."""
+    evidence = await newest_promotion(session, tenant_id)
+    return {(one.intent, one.segment or ""): one.mode for one in cells_in(evidence)} if evidence is not None else {}
 
 
 async def _keep(session: AsyncSession, tenant_id: str, cells: Sequence[Cell], rules: AutonomyRules, act: Act) -> None:

@@ -1,4 +1,4 @@
-"""Tables of earned autonomy: how each cell stands, what was proposed or taken back, and what the suites said."""
+"""Tables of earned autonomy: how each cell stands, and what was proposed or taken back."""
 
 from __future__ import annotations
 
@@ -79,17 +79,3 @@ class AutonomyCell(TenantRow, table=True):
     mode: str
     figures: dict[str, object] = json_field(default_factory=dict)
     looked_at: datetime = utc_field()
-
-
-class EarnedRung(TenantRow, table=True):
-    """What a report of the suites said of an intent, or of an intent in a segment: `evals promote --record`."""
-
-    __tablename__ = "earned_rung"
-
-    intent: str = Field(primary_key=True)
-    segment: str = Field(primary_key=True)  # empty: all segments together
-    mode: str
-    trials: int
-    figures: dict[str, object] = json_field(default_factory=dict)
-    recorded_at: datetime = utc_field()
-    recorded_by: str

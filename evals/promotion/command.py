@@ -1,9 +1,14 @@
-"""`countersign evals promote REPORT`: the rung that each intent and segment has earned, and the languages released."""
+"""`countersign evals promote REPORT`: the rung that each intent and segment has earned, and the languages released.
+
+With `--record` it is written down for the tenant, with an event: languages that it does not release are for drafts
+only from then on, and the rungs are there for whoever changes the matrix.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -11,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from app.autonomy.suites import Carried
     from app.commanding import Commanding
     from evals.promotion.ladder import Earned, LanguageGate, People
+    from graph.lifecycle.promotion import Report
 
 INPUT_ERROR: Final = 2
 
@@ -26,14 +31,17 @@ def promote_command(
         bool, typer.Option("--live", help="Count what people answered about this tenant's runs, shadow runs included.")
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Write the rungs down, so that earned autonomy asks for them, too.")
+        bool,
+        typer.Option("--record", help="Write it down; languages below their gate are for drafts only from then on."),
     ] = False,
+    why: Annotated[str, typer.Option(help="Why it is recorded; goes into the log.")] = "a run of the suites",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say how far up the ladder of autonomy the evidence carries each intent and segment, and which languages."""
     from evals.promotion.ladder import Limits, earned, languages
     from evals.suites.errors import SuiteError
     from evals.suites.results import read_results
+    from graph.lifecycle.promotion import Report
 
     commanding: Commanding = ctx.obj
     try:
@@ -43,13 +51,34 @@ def promote_command(
         raise typer.Exit(INPUT_ERROR) from error
     people = commanding.run(_people(commanding)) if live else {}
     found, spoken = earned(results, people, Limits()), languages(results)
+    evidence_id = None
     if record:
-        commanding.run(_record(commanding, found, results.made.commit))
+        sha256 = hashlib.sha256(report.read_bytes()).hexdigest()
+        source = Report(sha256, results.made.commit, tuple(results.made.policies))
+        evidence_id = commanding.run(_recorded(commanding, source, found, spoken, why))
     if as_json:
-        form = {"earned": [_form(one) for one in found], "languages": [asdict(one) for one in spoken]}
+        form = {
+            "earned": [_form(one) for one in found],
+            "languages": [asdict(one) for one in spoken],
+            "evidence_id": evidence_id,
+        }
         typer.echo(json.dumps(form, ensure_ascii=False))
     else:
         typer.echo("\n".join(_lines(found, spoken)))
+        if evidence_id is not None:
+            typer.echo(f"recorded as {evidence_id} for {commanding.tenant_id}")
+
+
+async def _recorded(
+    commanding: Commanding, report: Report, found: Sequence[Earned], spoken: Sequence[LanguageGate], why: str
+) -> str:
+    from graph.lifecycle.promotion import record_promotion
+    from graph.lifecycle.publishing import Act
+
+    act = Act(commanding.actor, commanding.now(), why, commanding.new_id)
+    cells, languages = [one.cell for one in found], [one.spoken for one in spoken]
+    async with commanding.tenant_session() as session:
+        return await record_promotion(session, commanding.tenant_id, report, cells, languages, act)
 
 
 async def _people(commanding: Commanding) -> Mapping[str, People]:
@@ -66,31 +95,6 @@ async def _people(commanding: Commanding) -> Mapping[str, People]:
     agreed = pl.col("review").is_in([Review.APPROVED.value, Review.EDITED.value])
     counted = said.group_by("request.intent").agg(agreed.sum().alias("agreed"), pl.len().alias("asked"))
     return {str(row["request.intent"]): People(row["agreed"], row["asked"]) for row in counted.iter_rows(named=True)}
-
-
-async def _record(commanding: Commanding, found: list[Earned], commit: str) -> None:
-    """Keep the rung of each group, instead of what an earlier report said of it, with its event."""
-    from app.autonomy.suites import record
-    from app.identity.accounts import Act
-
-    # Of an intent without segments both groups are one.
-    carried = {(one.intent, one.segment): one for one in map(_carried, found)}
-    act = Act(commanding.actor, commanding.now(), commanding.new_id)
-    async with commanding.tenant_session() as session:
-        await record(session, commanding.tenant_id, list(carried.values()), commit=commit, act=act)
-
-
-def _carried(one: Earned) -> Carried:
-    from app.autonomy.suites import Carried
-
-    intent, _, segment = one.group.partition(" x ")
-    segment = "" if segment == "None" else segment
-    figures = {
-        "tools_certain_bp": int(one.tools.low * 10_000),
-        "safe_certain_bp": int(one.safe.low * 10_000),
-        "lacks": list(one.lacks),
-    }
-    return Carried(intent, segment, one.mode, one.trials, figures)
 
 
 def _form(one: Earned) -> dict[str, Any]:

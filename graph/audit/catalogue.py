@@ -188,6 +188,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "policy.drafted": Kind("a policy was stored and decides nothing yet", {"policy_hash": T}, is_open=True),
     "policy.approved": Kind("a second person agreed to a policy", is_open=True),
     "policy.gate": Kind("a policy was tried on what is known, and passed or did not", is_open=True),
+    "promotion.recorded": Kind(
+        "what a run of the suites has earned, by intent, segment and language, was written down",
+        {"evidence_id": T, "report_sha256": T, "commit": T, "policies": L, "cells": L, "languages": L, "why": T},
+    ),
     "policy.canary_started": Kind("a policy decides for a share of tickets", {"share_percent": N}, is_open=True),
     "policy.rolled_back": Kind("an earlier policy decides again", is_open=True),
     "policy.expired": Kind("a policy's time was over", is_open=True),
@@ -203,9 +207,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "autonomy.applied": _move("a cell moved: the version with it decides"),
     "autonomy.demoted": _move("people disagreed so often that a cell moved down by itself"),
     "autonomy.lapsed": _move("another version decides, so what was proposed no longer holds"),
-    "autonomy.recorded": Kind(
-        "what the suites say of each intent and segment was written down", {"groups": N, "commit": T}
-    ),
     "alert.raised": Kind("a figure passed its bound", _ALERT),
     "alert.taken": Kind("a person looks at an alert", _ALERT),
     "alert.resolved": Kind("the figure has been within its bound for a while", _ALERT),

@@ -1,4 +1,4 @@
-"""Tables of a policy's life: who said yes to which change, what the gates found, what is to change when."""
+"""Tables of a policy's life: who said yes to what, what gates and evidence found, what is to change when."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ class GateResult(TenantRow, table=True):
     figures: dict[str, object] = json_field(default_factory=dict)
     at: datetime = utc_field()
     actor: str
+
+
+class PromotionEvidence(TenantRow, table=True):
+    """What a run of the suites has earned, as it was recorded. The newest row counts; none is ever changed."""
+
+    __tablename__ = "promotion_evidence"
+    __table_args__ = (Index("promotion_evidence_newest", "tenant_id", "at"),)
+
+    evidence_id: str = Field(primary_key=True)
+    report_sha256: str
+    commit: str
+    policies: list[str] = json_field(default_factory=list)
+    cells: list[dict[str, object]] = json_field(default_factory=list)
+    languages: list[dict[str, object]] = json_field(default_factory=list)
+    at: datetime = utc_field()
+    actor: str
+    why: str
 
 
 class ScheduleState(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +12,7 @@ from graph.breakers.trips import Watched, covering, told, tripped
 from graph.deciding import Evidence, decided_on, logged
 from graph.decisions.record import record
 from graph.dossier import Dossier
+from graph.lifecycle.promotion import draft_only_because, newest_promotion
 from graph.models.triage import Triage
 from graph.planning import Answer, Plan
 from graph.sections import Sections
@@ -25,6 +26,14 @@ from policies.vocabulary import ActionKind, Reason, Tool, Verdict
 
 DRAFT_ONLY = "run.draft-only"
 """The match that says that the case was lowered to a draft by the state of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why something that the policy would do alone is only drafted."""
+
+    reason: Reason
+    words: str
 
 
 async def decide(context: StepContext) -> Step:
@@ -63,7 +72,7 @@ async def _led(context: StepContext) -> Step:
         refused = next((one for one in verdicts.of_kind(ActionKind.ASK_CUSTOMER) if not _acts(one)), None)
         if refused is not None:
             reason = cause_of(refused.decision) or Reason.MISSING_DATA
-            reason = reason if stopped_by is None else Reason.BREAKER_TRIPPED
+            reason = reason if stopped_by is None else stopped_by.reason
             return _with(hand_off(reason, note="the customer is not asked without a person"), verdicts, rows, body)
         ask = Step("draft", RunState(asks=True, reason=None), body={"asks": [one.value for one in missing]})
         return _with(ask, verdicts, rows, body)
@@ -72,7 +81,7 @@ async def _led(context: StepContext) -> Step:
     led = course(verdicts, context.policy.tools.answer(Tool.ZENDESK_REPLY))
     why, note = led.reason, None
     if led.goto == "hand_off" and led.rule == DRAFT_ONLY and stopped_by is not None:
-        why, note = Reason.BREAKER_TRIPPED, stopped_by
+        why, note = stopped_by.reason, stopped_by.words
     body |= {"course": led.goto, "reason": why.value if why else None, "rule": led.rule}
     update = RunState(reason=why.value if why else None, asks=False, note=note)
     goto = "hand_off" if led.goto == "hand_off" else "draft"
@@ -89,8 +98,8 @@ def _with(step: Step, verdicts: Verdicts, rows: list[dict[str, object]], body: d
     )
 
 
-async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, str | None]:
-    """The decisions, and the breaker that made one of them draft-only, in words."""
+async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, Stop | None]:
+    """The decisions, and what made one of them draft-only."""
     snapshot = await context.load("snapshot", Snapshot)
     triage = await context.load("triage", Triage)
     dossier = await context.load("dossier", Dossier)
@@ -105,11 +114,17 @@ async def _verdicts(context: StepContext, plan: Plan) -> tuple[Verdicts, str | N
     evidence = Evidence(snapshot, triage, dossier, run)
     async with context.runtime.sessions(context.tenant_id) as session:
         breakers = await tripped(session, context.tenant_id)
-    stops: list[str] = []
+        evidence_of_suites = await newest_promotion(session, context.tenant_id)
+    below_its_gate = draft_only_because(evidence_of_suites, triage.language)
+    stops: list[Stop] = []
 
     def decided(candidate: Candidate) -> Decided:
         one = decided_on(candidate, context.policy, evidence, now=context.now)
+        if not _acts(one):
+            return one
         stop = _stop(context, one, snapshot.brand, breakers)
+        if stop is None and below_its_gate is not None:
+            stop = Stop(Reason.UNSUPPORTED_LANGUAGE, below_its_gate)
         if stop is None:
             return one
         stops.append(stop)
@@ -125,20 +140,21 @@ def _acts(one: Decided) -> bool:
     return one.decision.acts_alone is Verdict.ALLOW
 
 
-def _stop(context: StepContext, one: Decided, brand: str | None, breakers: tuple[TrippedBreaker, ...]) -> str | None:
-    """What keeps an action from being done without a person, in words: a breaker that tripped, or cannot count it."""
-    if one.decision.acts_alone is not Verdict.ALLOW:
-        return None
+def _stop(context: StepContext, one: Decided, brand: str | None, breakers: tuple[TrippedBreaker, ...]) -> Stop | None:
+    """What keeps an action from being done without a person: a breaker that tripped, or cannot count it."""
     candidate = one.candidate
     watched = Watched(candidate.intent.value, brand, one.decision.tier)
     tool = TOOL_OF_ACTION.get(candidate.kind)
     breaker = covering(breakers, tool.value if tool is not None else "", watched)
     if breaker is not None:
-        return told(breaker)
+        return Stop(Reason.BREAKER_TRIPPED, told(breaker))
     if candidate.kind is not ActionKind.REFUND or candidate.amount is None:
         return None
     silent = without_amount(context.policy, watched, candidate.amount.currency)
-    return None if silent is None else f"breaker {silent} states no amount in {candidate.amount.currency}"
+    if silent is None:
+        return None
+    words = f"breaker {silent} states no amount in {candidate.amount.currency}"
+    return Stop(Reason.BREAKER_TRIPPED, words)
 
 
 async def _lacks_knowledge(context: StepContext, plan: Plan) -> bool:

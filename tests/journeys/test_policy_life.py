@@ -13,12 +13,15 @@ from graph.breakers.watch import Seen, look
 from graph.lifecycle.canary import watch_canary
 from graph.lifecycle.desk import Desk, Wish
 from graph.lifecycle.gates import record
+from graph.lifecycle.promotion import Cell, SpokenLanguage, cells_of, newest_promotion, record_promotion
+from graph.lifecycle.promotion import Report as SuiteReport
 from graph.lifecycle.publishing import Act, Done
 from graph.lifecycle.requirements import REQUIRED_GATES
 from graph.rulebook import deciding, load_policy, place_of
 from graph.runs.models import Run
 from policies.breakers import Measure
 from policies.shelf import shipped_text
+from policies.vocabulary import Mode
 from tests.journeys.shop import Shop, charged_twice
 
 pytestmark = pytest.mark.journey
@@ -93,6 +96,32 @@ async def test_the_refund_that_would_pass_a_breakers_amount_trips_it_and_waits_f
     assert await shop.outcome(first) == ("handed_off", "breaker_tripped")
     assert shop.refunds() == []
     await shop.balanced()
+
+
+async def test_a_language_below_its_recorded_gate_is_only_drafted(shop: Shop) -> None:
+    report = SuiteReport("0" * 64, "c0ffee", ("p" * 64,))
+    cell = Cell("duplicate_charge", None, 40, 900_000, 910_000, Mode.AUTO)
+    for share, released in ((700_000, False), (950_000, True)):
+        async with shop.database.tenant(shop.tenant) as session:
+            spoken = [SpokenLanguage("en", 40, share, released)]
+            evidence = await record_promotion(session, shop.tenant, report, [cell], spoken, act(shop, "ci"))
+            newest = await newest_promotion(session, shop.tenant)
+        assert newest is not None
+        assert cells_of(newest) == (cell,)
+        shop.clock.advance(1)
+        ana = {"email": f"ana{share}@customers.example", "name": "Ana Ruiz"}
+        ticket = await shop.arrives(charged_twice(customer=ana))
+        if not released:
+            assert await shop.outcome(ticket) == ("handed_off", "unsupported_language")
+            assert shop.said(ticket, public=True) == []
+            assert "below its gate" in shop.said(ticket, public=False)[0]
+        else:
+            assert (await shop.run(ticket))["state"] == "waiting"
+            assert await shop.rows("SELECT state FROM effect WHERE kind = 'refund'") == [{"state": "held"}]
+        told = await shop.rows(
+            "SELECT body FROM audit_event WHERE kind = 'promotion.recorded' ORDER BY seq DESC LIMIT 1"
+        )
+        assert told[0]["body"]["evidence_id"] == evidence
 
 
 async def test_a_canary_whose_refunds_fail_is_taken_back_with_its_figures(shop: Shop) -> None:

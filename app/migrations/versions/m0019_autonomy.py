@@ -1,4 +1,4 @@
-"""Earned autonomy: how cells stand, their moves, and what the suites said of them.
+"""Earned autonomy: how cells stand, and their moves.
 
 Revision ID: 0019
 """
@@ -20,7 +20,6 @@ depends_on = None
 def upgrade() -> None:
     _autonomy_move()
     _autonomy_cell()
-    _earned_rung()
 
 
 def _autonomy_move() -> None:
@@ -73,19 +72,3 @@ def _autonomy_cell() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "intent", "segment", "action"),
     )
     protect("autonomy_cell", CHANGE)
-
-
-def _earned_rung() -> None:
-    op.create_table(
-        "earned_rung",
-        sa.Column("tenant_id", sa.String(), nullable=False),
-        sa.Column("intent", sa.String(), nullable=False),
-        sa.Column("segment", sa.String(), nullable=False),
-        sa.Column("mode", sa.String(), nullable=False),
-        sa.Column("trials", sa.Integer(), nullable=False),
-        sa.Column("figures", postgresql.JSONB(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_by", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "intent", "segment"),
-    )
-    protect("earned_rung", CHANGE)

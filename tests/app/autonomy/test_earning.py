@@ -8,12 +8,12 @@ from functools import partial
 from app.ambient import new_id
 from app.autonomy.drifting import DEMOTED, watch
 from app.autonomy.rules import AutonomyRules
-from app.autonomy.suites import Carried, record
 from app.identity.accounts import Act
 from app.identity.roles import Role
 from graph.audit.catalogue import problems
 from graph.lifecycle.desk import Desk
 from graph.lifecycle.gates import record as record_gate
+from graph.lifecycle.promotion import Cell, Report, record_promotion
 from graph.lifecycle.publishing import Act as PolicyAct
 from graph.lifecycle.requirements import REQUIRED_GATES
 from graph.rulebook import deciding, load_policy
@@ -23,7 +23,7 @@ from policies.parse import parse_policy
 from policies.rungs import Spot, raises_money, rung_above, rung_below, tier_at, with_tier
 from policies.standalone import policy_source
 from policies.vocabulary import ActionKind, Intent, Mode
-from tests.app.autonomy.cells import ACT, POLICY, decided, published
+from tests.app.autonomy.cells import POLICY, decided, published
 from tests.app.waiting.test_queue import asks
 from tests.app.web.conftest import door
 from tests.app.web.door import TENANT, Door
@@ -131,10 +131,12 @@ async def test_what_the_suites_do_not_carry_is_not_proposed_and_a_no_holds(door:
     await published(door)
     await decided(door, range(60), said="used")
     ana = await a_person(door.database.tenant, TENANT, Role.OPS_LEAD)
+    days = iter([NOW - timedelta(days=2), NOW - timedelta(days=1)])
     for mode, proposed in ((Mode.APPROVE, 0), (Mode.AUTO, 1)):
         async with door.database.tenant(TENANT) as session:
-            carried = Carried("duplicate_charge", "", mode, 30, {})
-            await record(session, TENANT, [carried], commit="abc", act=ACT)
+            carried = Cell("duplicate_charge", None, 30, 900_000, 900_000, mode)
+            act = PolicyAct("ci", next(days), "a run of the suites", new_id)
+            await record_promotion(session, TENANT, Report("0" * 64, "abc", ("p" * 64,)), [carried], [], act)
         assert len((await asks(door, ana, "POST", API)).json()["moves"]) == proposed
     (move,) = (await asks(door, ana, "GET", API)).json()["moves"]
     assert (await asks(door, ana, "PUT", f"{API}/{move['move_id']}/no", json={"why": "not yet"})).status_code == 200
