@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -91,9 +92,9 @@ def template(server: EmbeddedServer) -> str:
     return name
 
 
-@pytest.fixture
-def database_name(server: EmbeddedServer, template: str) -> Iterator[str]:
-    """A fresh database of this test's own, gone afterwards."""
+@contextmanager
+def a_clone(server: EmbeddedServer, template: str) -> Iterator[str]:
+    """A fresh database, gone afterwards; its name."""
     name = f"test_{os.getpid()}_{next(CLONES)}"
     with psycopg.connect(server.admin_url("postgres"), autocommit=True) as admin:
         admin.execute(
@@ -101,6 +102,13 @@ def database_name(server: EmbeddedServer, template: str) -> Iterator[str]:
         )
         yield name
         _drop(admin, name)
+
+
+@pytest.fixture
+def database_name(server: EmbeddedServer, template: str) -> Iterator[str]:
+    """A fresh database of this test's own, gone afterwards."""
+    with a_clone(server, template) as name:
+        yield name
 
 
 @pytest.fixture
