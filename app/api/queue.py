@@ -31,6 +31,7 @@ from app.waiting.answering import Answering, Repeated
 from app.waiting.claims import Claimed, TakenBy, claim, release
 from app.waiting.items import Item, ItemKind, Queue, Wish, batches
 from app.waiting.reading import Reader
+from app.waiting.remarks import edits
 from app.waiting.rules import QueueRules
 from app.web.access import Guard, Refused, signed_in
 from graph.settlement.questions import Answer
@@ -164,11 +165,26 @@ class AttentionForm(BaseModel):
     caught: int
 
 
+class RemarkForm(BaseModel):
+    """On how many edited replies a check remarked that only the agent must pass."""
+
+    check: str
+    replies: int
+
+
+class EditsForm(BaseModel):
+    """Replies that were approved after an edit."""
+
+    replies: int
+    remarked: list[RemarkForm]
+
+
 class EvidenceForm(BaseModel):
-    """What the checks of the last 90 days say."""
+    """What the checks of the last 90 days say, and what people wrote that the agent would not have been let write."""
 
     cells: list[CellForm]
     attention: list[AttentionForm]
+    edits: EditsForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +281,16 @@ class Queues:
         async with self.guard.sessions(tenant_id) as session:
             cells = await checks.agreement(session, tenant_id, since=since)
             attention = await checks.attention(session, tenant_id, since=since)
+            edited = await edits(session, tenant_id, since=since)
         return EvidenceForm(
             cells=[CellForm(**{name: getattr(one, name) for name in CellForm.model_fields}) for one in cells],
             attention=[
                 AttentionForm(**{name: getattr(one, name) for name in AttentionForm.model_fields}) for one in attention
             ],
+            edits=EditsForm(
+                replies=edited.replies,
+                remarked=[RemarkForm(check=check, replies=replies) for check, replies in edited.remarked],
+            ),
         )
 
     async def wanted(self, visitor: Visitor, wish: Wish) -> tuple[Queue, list[Item]]:

@@ -1,8 +1,8 @@
 """Telling one place of the events behind its cursor, in their order, each until the place takes it.
 
 A message is a view on the log. INVARIANT: nothing is read back from it, and no table but the cursor changes, so a lost
-or a doubled message never changes what anybody may do (tests/app/test_notices.py). The cursor moves after the answer:
-a message is sent at least once, and its id tells the receiver that it is the same.
+or a doubled message never changes what anybody may do (tests/app/waiting/test_checks.py). The cursor moves after the
+answer: a message is sent at least once, and its id tells the receiver that it is the same.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ from app.identity.sessions import Visitor
 from app.review.card import Card
 from app.review.compose import Reader, card_of, effect_named
 from app.review.reading import Review, read_review
+from app.review.wording import Looked, look, told
 from app.review.words import REASON_CODES
 from connectors.errors import ConnectorError
 from connectors.zendesk.client import ZendeskAdapter
 from connectors.zendesk.wire import TicketView
 from graph.audit.log import append
-from graph.drafting import Draft
 from graph.intake.models import Disposition
 from graph.intake.receive import Arrival, receive
 from graph.intake.recognise import TAKEN_OVER
@@ -33,7 +33,6 @@ from graph.preferences import UnknownPreference, forget, remember
 from graph.queue import enqueue_effects, enqueue_tickets
 from graph.runs.models import RunState
 from graph.runtime import Sessions
-from graph.sections import Sections
 from graph.settlement.approvals import decide
 from graph.settlement.models import Approval, Effect, EffectKind, EffectState
 from graph.settlement.questions import Answer, AwaitsAnother, Decided, Forbidden, NotPending, Reply, Reviewer
@@ -43,8 +42,6 @@ from graph.settlement.stop import stop_run
 from graph.subjects import customer_of
 from graph.undoing import undo_request
 from graph.vault import SubjectErased, Vault
-from graph.verdicts import Verdicts
-from graph.verifying import evidence_of, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +135,12 @@ class Desk:
             if approval is None or review is None:
                 return Missing("question", approval_id)
             said = _as_meant(said, review)
-            unfit = _unfit(said, review, self._shop(visitor).name)
-            if unfit is not None:
-                return unfit
-            words = Reply(comment=said.comment, edited_reply=said.reply)
+            shop = self._shop(visitor).name
+            looked = await self._looked(said, review, shop)
+            unfit = _unfit(said, looked)
+            if unfit is not None or looked is None:
+                return unfit or Unfit(_UNREADABLE)
+            words = Reply(said.comment, said.reply, tuple((one.check, one.reason) for one in looked.remarks))
             made = await decide(
                 session,
                 approval_id,
@@ -160,13 +159,23 @@ class Desk:
                 await enqueue_tickets(session, tenant_id, [approval.ticket_id])
         match made:
             case Decided():
-                return Acted(_TOLD[said.answer])
+                return Acted(f"{_TOLD[said.answer]}{_remarked(looked)}")
             case AwaitsAnother(missing=missing):
-                return Acted(f"Your yes counts. {missing} more must say yes.")
+                return Acted(f"Your yes counts. {missing} more must say yes.{_remarked(looked)}")
             case NotPending(state=state):
                 return TooLate(f"This question is {state.value} already; nothing was changed.")
             case Forbidden(why=why):
                 return NotAllowed(f"Not allowed: {why}.")
+
+    async def look(self, visitor: Visitor, run_id: str, reply: str) -> Looked | Missing | Unfit:
+        """What checks would say if the run's reply were approved so. Changes nothing."""
+        async with self.sessions(visitor.tenant_id) as session:
+            review = await self._review(session, visitor.tenant_id, run_id)
+        if review is None:
+            return Missing("run", run_id)
+        said = _as_meant(Said(Answer.APPROVE, reply), review)
+        looked = await self._looked(said, review, self._shop(visitor).name)
+        return Unfit(_UNREADABLE) if looked is None else looked
 
     async def take_over(self, visitor: Visitor, run_id: str) -> Outcome:
         """Hand the ticket to this person: what waits is withdrawn, what is held is stopped, a note says what is known.
@@ -302,6 +311,12 @@ class Desk:
     async def _review(self, session: AsyncSession, tenant_id: str, run_id: str) -> Review | None:
         return await read_review(session, self.vault, tenant_id, run_id, now=self.now())
 
+    async def _looked(self, said: Said, review: Review, shop: str) -> Looked | None:
+        """What checks say of the person's words; in a thread, because the first look loads what tells languages."""
+        if said.reply is None:
+            return Looked()
+        return await asyncio.to_thread(look, said.reply, said.answer, review, shop)
+
     def _shop(self, visitor: Visitor) -> Shop:
         return self.shops.get(visitor.tenant_id, Shop(visitor.tenant_id))
 
@@ -311,6 +326,13 @@ _TOLD: Final[Mapping[Answer, str]] = {
     Answer.REJECT: "Rejected. The ticket goes to a colleague with a note.",
     Answer.ASK: "The customer is asked. Their answer brings the ticket back.",
 }
+
+
+def _remarked(looked: Looked) -> str:
+    """What whoever edited should know of their words, and what is written down about them."""
+    if not looked.remarks:
+        return ""
+    return f" The agent would not have been let write this: {told(looked.remarks)}. It counts as yours."
 
 
 def _as_meant(said: Said, review: Review) -> Said:
@@ -327,31 +349,20 @@ def _as_meant(said: Said, review: Review) -> Said:
     )
 
 
-def _unfit(said: Said, review: Review, shop: str) -> Unfit | None:
+def _unfit(said: Said, looked: Looked | None) -> Unfit | None:
     """What keeps the answer from being taken: an unknown code, no words, or words that may not leave."""
     if said.reason_code is not None and said.reason_code not in REASON_CODES:
         return Unfit(f"{said.reason_code[:40]!r} is no reason; choose one of the list.")
     if said.answer is Answer.ASK and said.reply is None:
         return Unfit("There is nothing to ask: write the question first.")
-    if said.reply is None or review.policy is None:
-        return None
-    draft = review.draft if said.answer is Answer.APPROVE and review.draft is not None else Draft((), "en", said.reply)
-    if review.snapshot is None or review.dossier is None:
-        return Unfit("What the reply may rest on cannot be read any more, so it can only be sent from the ticket.")
-    evidence = evidence_of(
-        review.snapshot,
-        review.dossier,
-        review.verdicts or Verdicts(()),
-        review.sections or Sections(()),
-        domains=review.policy.domains,
-        asks=said.answer is Answer.ASK,
-        shop=shop,
-    )
-    findings = verify(draft, evidence, edited=said.reply)
-    if not findings:
-        return None
-    told = "; ".join(dict.fromkeys(one.reason for one in findings))
-    return Unfit(f"This reply may not leave: {told}. Change it and try again.")
+    if looked is None:
+        return Unfit(_UNREADABLE)
+    if looked.refused:
+        return Unfit(f"This reply may not leave: {told(looked.refused)}. Change it and try again.")
+    return None
+
+
+_UNREADABLE: Final = "What the reply may rest on cannot be read any more, so it can only be sent from the ticket."
 
 
 async def _barred(session: AsyncSession, review: Review) -> frozenset[str]:

@@ -136,7 +136,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The reply: the agent's text, the text that counts now, and what it says in the reviewer's language."""
+    """The reply: the agent's text, the text that counts now, and what it says in the reviewer's language.
+
+    `remarks` say what the agent would not have been let write and the person who edited it did.
+    """
 
     text: str
     original: str
@@ -146,6 +149,7 @@ class Writing:
     cites: tuple[Source, ...]
     is_edited: bool
     is_sent: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

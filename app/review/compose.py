@@ -207,6 +207,7 @@ def _writing(review: Review) -> Writing | None:
         cites=tuple(one for one in (source_of(name, review.quoted) for name in draft.cites) if one is not None),
         is_edited=asked or (review.edited is not None and review.edited.strip() != draft.text.strip()),
         is_sent=review.run.reply_sent,
+        remarks=review.remarks,
     )
 
 

@@ -90,6 +90,7 @@ class Review:
     updates: tuple[Update, ...]
     approval: Approval | None
     edited: str | None
+    remarks: tuple[str, ...]
     comment: str | None
     decided_by: str | None
     steps: tuple[Passed, ...]
@@ -121,7 +122,7 @@ async def read_review(
     if run is None:
         return None
     shelf = await shelf_of(session, vault, run)
-    version, steps = await _steps(session, tenant_id, run_id)
+    version, steps, remarks = await _steps(session, tenant_id, run_id)
     snapshot = await shelf.newest("snapshot", Snapshot)
     triage, dossier = await shelf.current("triage", Triage), await shelf.current("dossier", Dossier)
     verdicts = await shelf.current("verdicts", Verdicts)
@@ -149,6 +150,7 @@ async def read_review(
         updates=await _updates(shelf, effects),
         approval=approval,
         edited=edited,
+        remarks=remarks if edited is not None else (),
         comment=comment,
         decided_by=await name_of(session, tenant_id, approval.decided_by if approval is not None else None),
         steps=steps,
@@ -182,11 +184,12 @@ _STEPS: Final = text(
 )
 
 
-async def _steps(session: AsyncSession, tenant_id: str, run_id: str) -> tuple[int, tuple[Passed, ...]]:
-    """The number of the run's newest event, which is its version, and the steps it went through."""
+async def _steps(session: AsyncSession, tenant_id: str, run_id: str) -> tuple[int, tuple[Passed, ...], tuple[str, ...]]:
+    """The number of the run's newest event, which is its version; the steps it went through; remarks on its edit."""
     found = (await session.execute(_STEPS, {"tenant_id": tenant_id, "run_id": run_id})).all()
     steps = tuple(Passed(row.body["node"], row.at, row.body) for row in found if row.kind == "node.completed")
-    return (found[-1].seq if found else -1), steps
+    said = next((row.body.get("remarks", ()) for row in reversed(found) if row.kind == "approval.approved"), ())
+    return (found[-1].seq if found else -1), steps, tuple(one["reason"] for one in said)
 
 
 async def _effects(session: AsyncSession, tenant_id: str, run_id: str) -> Sequence[Effect]:

@@ -46,6 +46,17 @@
     });
   }
 
+  const reply = queue && queue.querySelector("[data-look]");
+  if (reply) {
+    const csrf = reply.form.elements.csrf.value;
+    const headers = { accept: "application/json", "x-csrf-token": csrf };
+    const ask = (words) => {
+      const body = new URLSearchParams({ run_id: reply.dataset.run, reply: words });
+      return fetch(reply.dataset.look, { method: "POST", headers, body });
+    };
+    reply.addEventListener("input", () => window.countersignLook(reply, document.getElementById("looked"), ask));
+  }
+
   const trace = document.querySelector("[data-trace]");
   if (trace) {
     const links = [...trace.querySelectorAll("[data-step]")];

@@ -122,7 +122,14 @@
     else if (shown && shown.textContent !== shown.dataset.first) { shown.textContent = shown.dataset.first; delete shown.dataset.marked; mark(shown); }
     if (approve) approve.firstChild.textContent = state.dirty ? "Approve edited " : "Approve ";
   }
-  document.addEventListener("input", (event) => { if (event.target.id === "reply") showEdit(event.target); });
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "reply") return;
+    showEdit(event.target);
+    window.countersignLook(event.target, $("looked"), (reply) => {
+      const body = new URLSearchParams({ run_id: $("card").dataset.run, reply });
+      return fetch(`${state.base}/look`, { method: "POST", body, headers: headers({ Accept: "application/json", "X-CSRF-Token": state.csrf }) });
+    });
+  });
 
   // ---- the countdown ---------------------------------------------------------------------------------------------
   function tick() {

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.api.routing import missing
 from app.identity.accounts import names_of
 from app.identity.roles import PEOPLE
+from app.trace.again import replay
 from app.trace.form import step_form
 from app.trace.reading import Trace, read_trace
 from app.trace.steps import Step, StepKind
@@ -52,8 +53,13 @@ class Traces:
     vault: Vault
     signer: Callable[[], Signer | None]
 
-    async def show(self, tenant_id: str, run_id: str, request: Request, step: int | None = None) -> Response:
-        """The trace, with one step opened: the one that was asked for, else the last decision."""
+    async def show(
+        self, tenant_id: str, run_id: str, request: Request, step: int | None = None, *, again: bool = False
+    ) -> Response:
+        """The trace, with one step opened: the one that was asked for, else the last decision.
+
+        `again` has the run decided once more beside it, which changes nothing.
+        """
         async with self.guard.sessions(tenant_id) as session:
             trace = await read_trace(session, self.vault, tenant_id, run_id, self.signer())
             if trace is None:
@@ -74,6 +80,7 @@ class Traces:
             people=people,
             facts=_facts(trace),
             pretty=pretty,
+            replay=await replay(self.guard.sessions, self.vault, tenant_id, run_id) if again else None,
         )
 
 

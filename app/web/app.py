@@ -19,6 +19,7 @@ from app.api import autonomy as api_autonomy
 from app.api import document
 from app.api import people as api_people
 from app.api import queue as api_queue
+from app.api import review as api_review
 from app.api import runs as api_runs
 from app.autonomy import page as autonomy_page
 from app.autonomy.tending import rules_of as autonomy_of
@@ -126,7 +127,15 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
     alerts = api_alerts.Alerts(guard, watched, new_id)
-    router = APIRouter()
+    router, reviews = APIRouter(), api_review.Reviews(guard, answering.desk)
+    api = [
+        api_runs.routes(runs),
+        api_review.routes(reviews),
+        api_queue.routes(queues),
+        api_people.routes(accounts),
+        api_autonomy.routes(autonomy),
+        api_alerts.routes(alerts),
+    ]
     for part in (
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
         autonomy_page.routes(autonomy_page.AutonomyPage(autonomy, renderer)),
@@ -134,16 +143,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         traces.routes(traces.Traces(guard, renderer, vault, signer)),
         queue_page.routes(queue_page.QueuePage(queues, renderer)),
         people_page.routes(people_page.PeoplePage(accounts, renderer)),
-        document.whole(
-            guard,
-            [
-                api_runs.routes(runs),
-                api_queue.routes(queues),
-                api_people.routes(accounts),
-                api_autonomy.routes(autonomy),
-                api_alerts.routes(alerts),
-            ],
-        ),
+        document.whole(guard, api),
     ):
         router.include_router(part)
     return router

@@ -63,6 +63,7 @@ class Pulse:
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
     )
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _begun: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     @property
     def open(self) -> int:
@@ -71,7 +72,9 @@ class Pulse:
 
     @asynccontextmanager
     async def watching(self, tenant_id: str, ticket_id: str) -> AsyncIterator[asyncio.Event]:
-        """A flag that is set whenever the ticket has changed; the watcher clears it.
+        """A flag that is set whenever the ticket has changed from now on; the watcher clears it.
+
+        What a watcher reads after it was let in is newer than the number that is asked from, so nothing falls between.
 
         Raises:
             Full: the process watches as many as it may.
@@ -83,6 +86,7 @@ class Pulse:
         if tenant_id not in self._tasks:
             self._tasks[tenant_id] = asyncio.create_task(self._beat(tenant_id), name=f"pulse of {tenant_id}")
         try:
+            await self._begun[tenant_id].wait()
             yield flag
         finally:
             flags = self._watching[tenant_id][ticket_id]
@@ -93,6 +97,8 @@ class Pulse:
     async def close(self) -> None:
         """End every watching."""
         self.is_closed = True
+        for begun in self._begun.values():
+            begun.set()
         for tickets in self._watching.values():
             for flags in tickets.values():
                 for flag in flags:
@@ -108,11 +114,12 @@ class Pulse:
         while self._watching[tenant_id]:
             try:
                 since = await self._ask(tenant_id, since)
+                self._begun[tenant_id].set()
             except (DatabaseError, SQLAlchemyError) as error:
                 # Panels keep what they show; when the database is back they are told what they missed.
                 _LOG.warning("open panels of %s wait for the database (%s)", tenant_id, type(error).__name__)
             await asyncio.sleep(self.every_s)
-        del self._tasks[tenant_id]
+        del self._tasks[tenant_id], self._begun[tenant_id]
 
     async def _ask(self, tenant_id: str, since: int | None) -> int:
         """Set the flags of the tickets that have changed; the number to ask from next time."""

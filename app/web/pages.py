@@ -70,6 +70,10 @@ class Pages:
         """The keys of the queue and the trace."""
         return Response(static("desk.js"), media_type="text/javascript", headers=KEPT)
 
+    async def looking(self) -> Response:
+        """What shows the checks' words while a reply is written."""
+        return Response(static("looking.js"), media_type="text/javascript", headers=KEPT)
+
     async def runs(self, request: Request, tenant_id: str, outcome: str | None = None) -> Response:
         """The newest runs."""
         async with self.sessions(tenant_id) as session:
@@ -148,6 +152,7 @@ def routes(pages: Pages) -> APIRouter:
     add(router, "GET", "/icon.svg", pages.icon, guard.open("the icon of the sign-in page"))
     add(router, "GET", "/desk.css", pages.desk_style, guard.open("the style of the queue and the trace"))
     add(router, "GET", "/desk.js", pages.desk_script, guard.open("the keys of the queue and the trace"))
+    add(router, "GET", "/looking.js", pages.looking, guard.open("what shows checks of a reply while it is written"))
     add(router, "GET", "/t/{tenant_id}/runs", pages.runs, readers)
     add(router, "GET", "/t/{tenant_id}/runs/{run_id}", pages.run, readers)
     add(router, "POST", "/t/{tenant_id}/approvals/{approval_id}", pages.answer, guard.allow(ANSWERERS))

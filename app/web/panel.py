@@ -7,7 +7,7 @@ is a form that works without a script; the script sends the same forms, shows wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from app.review.acts import Acted, Desk, Missing, NotAllowed, Outcome, Said, Too
 from app.review.card import Card
 from app.review.macros import Macros
 from app.review.reading import newest_run
+from app.review.wording import Looked
 from app.review.words import LANGUAGES, REASON_CODES
 from app.web.access import Guard, Refused, add, signed_in
 from app.web.confirming import Confirming
@@ -34,6 +35,7 @@ from app.web.rendering import Renderer, static
 from graph.preferences import CHOICES, Preference
 from graph.runtime import Sessions
 from graph.settlement.questions import Answer
+from graph.verifying import Finding
 from kb.citation import cited_section
 from kb.errors import SectionNotFoundError
 
@@ -61,6 +63,13 @@ class RunForm(BaseModel):
 
     run_id: str = ""
     effect_id: str = ""
+
+
+class LookForm(BaseModel):
+    """A reply as somebody writes it."""
+
+    run_id: str = ""
+    reply: str = ""
 
 
 class LikingForm(BaseModel):
@@ -161,6 +170,17 @@ class Panel:
         reply = form.question if choice is Answer.ASK else form.reply
         said = Said(choice, reply or None, form.reason_code or None, form.comment or None)
         return self._told(request, tenant_id, ticket_id, await self.desk.answer(visitor, form.approval_id, said))
+
+    async def look(
+        self, tenant_id: str, ticket_id: str, request: Request, form: Annotated[LookForm, Form()]
+    ) -> Response:
+        """What checks say of a reply while it is written. Changes nothing."""
+        visitor = await self._see(request, ticket_id)
+        match await self.desk.look(visitor, form.run_id, form.reply):
+            case Looked(refused=refused, remarks=remarks):
+                return JSONResponse({"refused": _found(refused, form.reply), "remarks": _found(remarks, form.reply)})
+            case other:
+                return self._told(request, tenant_id, ticket_id, other)
 
     async def take_over(
         self, tenant_id: str, ticket_id: str, request: Request, form: Annotated[RunForm, Form()]
@@ -277,6 +297,7 @@ def routes(panel: Panel) -> APIRouter:
     add(router, "GET", f"{ticket}/card", panel.card, readers)
     add(router, "GET", f"{ticket}/live", panel.live, readers)
     add(router, "POST", f"{ticket}/answer", panel.answer, answerers)
+    add(router, "POST", f"{ticket}/look", panel.look, answerers)
     add(router, "POST", f"{ticket}/take-over", panel.take_over, answerers)
     add(router, "POST", f"{ticket}/stop", panel.stop, answerers)
     add(router, "POST", f"{ticket}/undo", panel.undo, answerers)
@@ -288,6 +309,13 @@ def routes(panel: Panel) -> APIRouter:
 def _amounts(card: Card) -> list[Mapping[str, object]]:
     money = [will.money for request in card.requests for will in request.will if will.money is not None]
     return [{"amount_minor": one.minor, "currency": one.currency} for one in money]
+
+
+def _found(findings: Sequence[Finding], reply: str) -> list[dict[str, str]]:
+    """Why, and the words that it is about."""
+    return [
+        {"reason": one.reason, "words": reply[slice(*one.place)] if one.place is not None else ""} for one in findings
+    ]
 
 
 def _choices() -> list[tuple[str, str, list[tuple[str, str]]]]:

@@ -133,7 +133,7 @@ async def _all_opened(client: httpx.AsyncClient) -> list[float]:
 
 async def _weight(client: httpx.AsyncClient) -> float:
     """Kilobytes of the page and of all that it names."""
-    parts = [f"/t/{TENANT}/tickets/1", "/style.css", "/panel.css", "/panel.js", "/icon.svg"]
+    parts = [f"/t/{TENANT}/tickets/1", "/style.css", "/panel.css", "/panel.js", "/looking.js", "/icon.svg"]
     return sum([len((await client.get(part)).content) for part in parts]) / 1000
 
 

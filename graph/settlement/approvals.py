@@ -150,6 +150,8 @@ async def decide(  # noqa: PLR0913 - an answer has that many fields, all named
     await _seal_words(session, approval, reply or Reply(), subject_id, vault=vault, now=now)
     approval.decided_by, approval.decided_at, approval.reason_code = reviewer.actor, now, reason_code
     body: dict[str, object] = {"reason_code": reason_code, "edited": edited}
+    if reply is not None and reply.remarks:
+        body["remarks"] = [{"check": check, "reason": why} for check, why in reply.remarks]
     if answer is not Answer.APPROVE:
         state = ApprovalState.REJECTED if answer is Answer.REJECT else ApprovalState.ASKED
         approval.state = state.value

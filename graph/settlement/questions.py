@@ -62,10 +62,14 @@ class Reviewer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The person's words: a comment for colleagues, and the reply to the customer where it was edited."""
+    """The person's words: a comment for colleagues, and the reply to the customer where it was edited.
+
+    `remarks` are checks that only the agent must pass and the edit does not, each with why, without words of the text.
+    """
 
     comment: str | None = None
     edited_reply: str | None = None
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

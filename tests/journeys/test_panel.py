@@ -67,8 +67,14 @@ async def test_from_the_webhook_to_the_refund(shop: Shop, browser: Browser) -> N
     await reply.fill((await reply.input_value()).replace("You were right", "You are right, sorry"))
     await expect(page.locator("#diff del").first).to_have_text("were")
     await expect(page.locator("#diff ins").first).to_have_text("are")
+    # The checks say at once what may not leave, and what the agent would not have been let write.
+    looked, edited = page.locator("#looked li"), await reply.input_value()
+    await reply.fill(f"{edited}\nYou also get a voucher: https://evil.example/v")
+    await expect(looked).to_contain_text(["may not leave: a link to 'evil.example'", "something is offered"])
+    await reply.fill(f"{edited}\nYou also get a voucher.")
+    await expect(looked).to_contain_text(["would not be let write this: something is offered"])
     await page.get_by_role("button", name="Approve edited").click()
-    await expect(page.get_by_role("status")).to_have_text("Approved. It is being carried out.")
+    await expect(page.get_by_role("status")).to_contain_text("Approved. It is being carried out. The agent would not")
     await shop.work()
     # The hold: a countdown, and nothing has left.
     await expect(page.get_by_text("Held: can still be stopped")).to_be_visible()

@@ -10,7 +10,11 @@ from app.identity.sessions import Visitor
 from app.review.acts import Acted, Desk, Missing, NotAllowed, Said, TooLate, Unfit
 from app.review.acts import Shop as Signs
 from app.review.card import Act, Card, Tone
+from app.waiting.remarks import Edits, edits
+from graph.rulebook import publish
 from graph.settlement.questions import Answer
+from policies.shelf import shipped_text
+from tests.app.api.programs import a_token, bearing
 from tests.journeys.shop import Shop, charged_twice
 
 
@@ -78,8 +82,18 @@ async def test_words_that_may_not_leave_are_refused_before_anything_moves(shop: 
     assert shop.refunds() == [("second", 9000, "usd")]
     assert shop.said(ticket, public=True) == ["Hello Ana, it is on its way."]
     assert isinstance(await desk.answer(lead, card.approval_id, Said(Answer.REJECT)), TooLate)
+    # What the agent would not have been let write is the person's, and is remarked on wherever the edit is looked at.
+    remark = "an amount that a verdict releases is not told"
+    assert remark in edited.said
     done = await the_card(shop, ticket)
     assert done.decision == "Lea Lead approved it after editing the reply."
+    assert done.writing is not None
+    assert done.writing.remarks == (remark,)
+    (said,) = await shop.rows("SELECT body FROM audit_event WHERE kind = 'approval.approved'")
+    assert said["body"]["remarks"] == [{"check": "completeness", "reason": remark}]
+    async with shop.database.tenant(shop.tenant) as session:
+        counted = await edits(session, shop.tenant, since=shop.clock.now() - timedelta(days=90))
+    assert counted == Edits(1, (("completeness", 1),))
     await shop.balanced()
 
 
@@ -98,6 +112,50 @@ async def test_the_customer_is_asked_in_the_reviewers_words_and_the_answer_bring
     assert again.standing.tone is Tone.WAITING
     assert again.approval_id not in {None, card.approval_id}
     assert isinstance(await desk.answer(lead, card.approval_id, Said(Answer.APPROVE)), TooLate)
+    assert shop.refunds() == []
+    await shop.balanced()
+
+
+async def test_programs_do_what_the_panel_does(shop: Shop) -> None:
+    ticket = await shop.arrives(charged_twice("90.00"))
+    run = f"/api/v1/runs/{(await shop.run(ticket))['run_id']}"
+    headers = bearing(await a_token(shop.database.tenant, shop.tenant, Role.CS_LEAD, now=shop.clock.now()))
+    card = (await shop.web.get(f"{run}/card", headers=headers)).json()
+    assert card["requests"][0]["will"][0]["money"] == {"minor": 9000, "currency": "usd"}
+    assert card["acts"]["approve"] is None
+    words = {"reply": card["writing"]["text"] + " And you get a voucher. See https://evil.example/pay"}
+    looked = (await shop.web.post(f"{run}/look", json=words, headers=headers)).json()
+    assert ["evil.example" in one["reason"] for one in looked["refused"]] == [True]
+    assert {one["check"] for one in looked["remarks"]} == {"offers"}
+    (offer,) = looked["remarks"]
+    assert "voucher" in words["reply"][offer["start"] : offer["end"]]
+    liking = f"{run}/preferences/reply_language"
+    until = (shop.clock.now() + timedelta(days=30)).date().isoformat()
+    for value, status in (("es", 200), ("de", 200), ("xx", 422)):
+        answer = await shop.web.put(liking, json={"value": value, "until": until}, headers=headers)
+        assert answer.status_code == status, answer.text
+    card = (await shop.web.get(f"{run}/card", headers=headers)).json()
+    assert [one["shown"] for one in card["likings"]] == ["German"]
+    assert [(await shop.web.delete(liking, headers=headers)).status_code for _ in range(2)] == [200, 409]
+    for _ in range(2):
+        assert (await shop.web.post(f"{run}/take-over", headers=headers)).status_code == 200
+    await shop.work()
+    assert (await shop.web.post(f"{run}/take-over", headers=headers)).status_code == 409
+    outside = (await shop.web.get(f"{run}/card", headers=headers)).json()["outside"]
+    (note,) = [one["effect_id"] for one in outside if one["can_undo"]]
+    for _ in range(2):
+        assert (await shop.web.post(f"{run}/undo", json={"effect_id": note}, headers=headers)).status_code == 200
+    await shop.looks_out()
+    assert "countersign" not in shop.ticket(ticket)["tags"]
+    replayed = (await shop.web.get(f"{run}/replay", headers=headers)).json()
+    assert (replayed["outcome"], replayed["decided"], replayed["today"]) == ("identical", 1, [])
+    # Under a policy that says otherwise today, the same reading is decided otherwise; nothing comes of it.
+    looser = shipped_text().replace("at_most: {usd: 50,", "at_most: {usd: 99,")
+    async with shop.database.tenant(shop.tenant) as session:
+        await publish(session, shop.tenant, looser, author="test", now=shop.clock.now())
+    flipped = (await shop.web.get(f"{run}/replay", headers=headers)).json()
+    assert flipped["outcome"] == "identical"
+    assert [(one["before"], one["after"]) for one in flipped["today"]] == [("needs_approval, approve", "allow, auto")]
     assert shop.refunds() == []
     await shop.balanced()
 

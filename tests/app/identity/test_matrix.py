@@ -46,6 +46,7 @@ NAMES = {
     "token_id": "tok_1",
     "move_id": "mov_1",
     "alert_id": "alt_1",
+    "name": "remedy",
 }
 READING = {"GET"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -150,16 +151,16 @@ class Server:
 
 
 async def every(cells: Iterable[Awaitable[None]]) -> None:
-    """All cells, a few at a time; the first that is wrong is what is told."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """All cells, a few at a time, until one is wrong."""
+    coming = iter(cells)
 
-    async def one(cell: Awaitable[None]) -> None:
-        async with gate:
+    async def some() -> None:
+        for cell in coming:
             await cell
 
     async with asyncio.TaskGroup() as group:
-        for cell in cells:
-            group.create_task(one(cell))
+        for _ in range(AT_ONCE):
+            group.create_task(some())
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,6 @@ async def test_a_ticket_that_nobody_worked_on_says_so(door: Door) -> None:
 async def test_only_the_panels_of_the_ticket_that_changed_are_told(door: Door) -> None:
     pulse = Pulse(door.database.tenant, every_s=0.02, most=2)
     async with pulse.watching(TENANT, "7") as ours, pulse.watching(TENANT, "8") as others:
-        await asyncio.sleep(0.1)
         with pytest.raises(Full):
             await pulse.watching(TENANT, "9").__aenter__()
         async with door.database.tenant(TENANT) as session:
