@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 
 from app.ambient import sandbox_clock
 from app.errors import UsageError
+from app.notices.signing import decode_secret
 from app.settings import SANDBOX_FILE, Settings
 from app.tenants import TenantSettings, ZendeskAppSettings
 from connectors.sandbox.claude.clerk import clerk
@@ -42,6 +44,8 @@ STRIPE_PERMISSIONS: Final = frozenset(
 )
 """What the sandbox's restricted key may do: no more than the agent needs."""
 BOT_EMAIL: Final = "countersign@larkspur-goods.example"
+WATCHER: Final = "watcher"
+"""The place that is told of events by a signed webhook."""
 LOOPBACK: Final = "127.0.0.1"
 CLAUDE_KEY: Final = "sandbox"
 """The API key that Claude's double accepts."""
@@ -90,6 +94,15 @@ webhook_secrets = ["whsec_{secrets.token_hex(16)}"]
 [tenants.{TENANT}.orders]
 base_url = "{address}"
 token = "{secrets.token_urlsafe(24)}"
+
+# Who is told of events; {address}/sandbox/notices shows what they were sent.
+[tenants.{TENANT}.notices.{WATCHER}]
+url = "{address}/hook"
+secret = "{b64encode(secrets.token_bytes(24)).decode()}"
+
+[tenants.{TENANT}.notices.slack]
+url = "{address}/services/T/B/X"
+form = "slack"
 """
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -120,6 +133,8 @@ def config_of(settings: Settings, *, seed: int) -> SandboxConfig:
     assert zendesk.client_secret is not None
     assert orders.token is not None
     web = f"http://{LOOPBACK}:{settings.port}/webhooks"
+    watcher = tenant.notices.get(WATCHER)
+    signs = watcher.secret.get_secret_value() if watcher is not None and watcher.secret is not None else None
     return SandboxConfig(
         stripe_keys={stripe.api_key.get_secret_value(): STRIPE_PERMISSIONS},
         stripe_webhook_secret=stripe.webhook_secrets[0].get_secret_value(),
@@ -131,6 +146,7 @@ def config_of(settings: Settings, *, seed: int) -> SandboxConfig:
         claude_responder=clerk,
         stripe_webhook_url=f"{web}/stripe/{TENANT}",
         zendesk_webhook_url=f"{web}/zendesk/{TENANT}",
+        notices_secret=decode_secret(signs) if signs is not None else None,
         zendesk_app=_app(settings, zendesk.app) if zendesk.app is not None else None,
         seed=seed,
     )

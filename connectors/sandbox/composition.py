@@ -1,4 +1,4 @@
-"""All doubles in one application: Stripe, Claude, Zendesk, the shop's orders, and the control API over them.
+"""All doubles in one application: Stripe, Claude, Zendesk, the shop's orders, who is told, and the control API.
 
 Promises that everything shares one clock, one set of faults and one post office, and that later events fire as the
 clock passes them. It refuses to be reached from another machine: `connectors.sandbox.server` binds loopback only.
@@ -21,6 +21,7 @@ from connectors.sandbox.control_api import ControlApi
 from connectors.sandbox.deliveries import Deliveries
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.orders import OrdersDouble
+from connectors.sandbox.receiver import Receiver
 from connectors.sandbox.server import HOST, bind, configure
 from connectors.sandbox.stripe.server import StripeDouble
 from connectors.sandbox.world.loading import Doubles
@@ -61,6 +62,7 @@ class SandboxConfig:
         zendesk_app: the app in Zendesk's ticket sidebar; `None` is none.
         zendesk_api_tokens: legacy tokens.
         zendesk_limits: rate limits; `None` is the largest plan's.
+        notices_secret: signs what the receiver of notices is sent; `None` checks no signature.
         claude_responder: what the model says where no answer is scripted.
         delivery_timeout_s: how long a webhook's consumer may take.
         seed: ids follow from it.
@@ -79,6 +81,7 @@ class SandboxConfig:
     zendesk_limits: Limits | None = None
     claude_responder: Responder = smallest_value
     zendesk_app: AppPlace | None = None
+    notices_secret: bytes | None = None
     delivery_timeout_s: float = 10.0
     seed: int = 0
 
@@ -91,6 +94,7 @@ class Sandbox:
     deliveries: Deliveries
     schedule: Schedule
     clock: Clock
+    receiver: Receiver
 
     def tick(self) -> None:
         """Let happen what the clock has made due."""
@@ -102,7 +106,7 @@ def create_sandbox(config: SandboxConfig, clock: Clock, faults: Faults) -> Starl
     """The application with all doubles. Its parts are in `app.state.sandbox`."""
     deliveries = Deliveries(faults, timeout_s=config.delivery_timeout_s)
     doubles = _doubles(config, clock, faults, deliveries)
-    sandbox = Sandbox(doubles, deliveries, Schedule(doubles), clock)
+    sandbox = Sandbox(doubles, deliveries, Schedule(doubles), clock, Receiver(config.notices_secret))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -119,11 +123,13 @@ def create_sandbox(config: SandboxConfig, clock: Clock, faults: Faults) -> Starl
         doubles=doubles,
         deliveries=deliveries,
         schedule=sandbox.schedule,
+        receiver=sandbox.receiver,
         clock=clock,
         tick=sandbox.tick,
     )
     routes = [
         *control.routes(),
+        *sandbox.receiver.routes(),
         # Claude's two paths stand before Stripe's, with which they share a prefix.
         *doubles.claude.routes(),
         *doubles.stripe.routes(),

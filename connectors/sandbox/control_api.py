@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from connectors.sandbox.claude.answers import Answer
 from connectors.sandbox.deliveries import Deliveries
+from connectors.sandbox.receiver import Receiver
 from connectors.sandbox.stripe.problems import StripeProblem
 from connectors.sandbox.world.errors import WorldError
 from connectors.sandbox.world.loading import Doubles, Keys, arrive, load
@@ -101,12 +102,14 @@ class ControlApi:
         doubles: Doubles,
         deliveries: Deliveries,
         schedule: Schedule,
+        receiver: Receiver,
         clock: _Clock,
         tick: Callable[[], None],
     ) -> None:
         self._doubles = doubles
         self._deliveries = deliveries
         self._schedule = schedule
+        self._receiver = receiver
         self._clock = clock
         self._tick = tick
         self._numbers = itertools.count(1)
@@ -132,6 +135,7 @@ class ControlApi:
             ("GET", "/ledger", self._ledger),
             ("POST", "/refunds", self._human_refund),
             ("GET", "/deliveries", self._show_deliveries),
+            ("GET", "/notices", self._show_notices),
             ("POST", "/claude/answers", self._script_answers),
         ]
         return [Route(f"/sandbox{path}", _guarded(endpoint), methods=[method]) for method, path, endpoint in table]
@@ -238,6 +242,9 @@ class ControlApi:
         if request.query_params.get("drain") == "true":
             await self._deliveries.drain()
         return {"busy": self._deliveries.busy(), "deliveries": [asdict(entry) for entry in self._deliveries.log]}
+
+    async def _show_notices(self, _: Request) -> dict[str, Any]:
+        return {"notices": [asdict(one) for one in self._receiver.received], "forged": self._receiver.forged}
 
     async def _script_answers(self, request: Request) -> dict[str, Any]:
         body = await _body(request, _Answers)

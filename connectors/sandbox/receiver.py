@@ -15,10 +15,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 
 @dataclass
@@ -45,13 +44,12 @@ class Receiver:
     forged: int = 0
     hides_success: int = 0
 
-    def app(self) -> Starlette:
-        """The receiver over HTTP: `POST /hook` for a webhook, `POST /services/T/B/X` for Slack."""
-        routes = [
+    def routes(self) -> list[BaseRoute]:
+        """`POST /hook` for a webhook, `POST /services/T/B/X` for Slack."""
+        return [
             Route("/hook", self._hook, methods=["POST"]),
             Route("/services/{path:path}", self._slack, methods=["POST"]),
         ]
-        return Starlette(routes=routes)
 
     async def _hook(self, request: Request) -> Response:
         body = await request.body()

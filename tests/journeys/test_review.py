@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+
+import httpx
 
 from app.ambient import new_id, new_key
 from app.identity.roles import Role
 from app.identity.sessions import Visitor
+from app.notices.noticing import places_of
+from app.notices.telling import Place, tell
 from app.review.acts import Acted, Desk, Missing, NotAllowed, Said, TooLate, Unfit
 from app.review.acts import Shop as Signs
 from app.review.card import Act, Card, Tone
@@ -36,7 +41,15 @@ async def the_card(shop: Shop, ticket_id: str, visitor: Visitor | None = None) -
 
 
 async def test_the_card_says_what_will_happen_under_which_section_and_why_somebody_is_asked(shop: Shop) -> None:
+    places = places_of(shop.settings)[shop.tenant]
+    await told(shop, places)  # a place hears of what happens from then on
     ticket = await shop.arrives(charged_twice("90.00"))
+    # The sandbox's receiver and its Slack have heard of the question, and of nobody's words.
+    await told(shop, places)
+    heard = (await shop.web.get(f"{shop.vendor_url}/sandbox/notices")).json()
+    assert (len(heard["notices"]), heard["forged"]) == (2, 0)
+    assert "people are asked" in str(heard["notices"][0])
+    assert "Ana" not in str(heard)
     card = await the_card(shop, ticket)
     assert (card.standing.words, card.standing.tone) == ("Waiting for you", Tone.WAITING)
     (request,) = card.requests
@@ -60,6 +73,13 @@ async def test_the_card_says_what_will_happen_under_which_section_and_why_somebo
     assert not agent.may(Act.APPROVE)
     assert agent.acts[Act.APPROVE] == "This needs one of: cs lead, ops lead."
     assert agent.may(Act.TAKE_OVER)
+
+
+async def told(shop: Shop, places: Sequence[Place]) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for place in places:
+            done = await tell(shop.database.tenant, shop.tenant, place, client, now=shop.clock.now())
+            assert done is None or done.problem is None
 
 
 async def test_words_that_may_not_leave_are_refused_before_anything_moves(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from app.ambient import new_id
 from app.identity.accounts import Act
@@ -135,7 +136,7 @@ async def test_a_lost_or_doubled_message_changes_nothing_and_each_event_arrives(
     door: Door, tmp_path: Path, form: str
 ) -> None:
     receiver = Receiver(secret=SECRET, failures=[500, 429], hides_success=1)
-    with serve(receiver.app()) as running:
+    with serve(Starlette(routes=receiver.routes())) as running:
         url = f"{running.url}/hook" if form == "webhook" else f"{running.url}/services/T/B/X"
         place = Place("ops", url, form, ("approval.requested",), SECRET, "https://cs.example")
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -168,7 +169,7 @@ async def test_a_lost_or_doubled_message_changes_nothing_and_each_event_arrives(
 
 async def test_a_receiver_with_another_secret_refuses_and_a_dead_one_is_left_alone(door: Door, tmp_path: Path) -> None:
     receiver = Receiver(secret=base64.b64decode("b" * 32))
-    with serve(receiver.app()) as running:
+    with serve(Starlette(routes=receiver.routes())) as running:
         place = Place("ops", f"{running.url}/hook", "webhook", ("approval.requested",), SECRET)
         async with httpx.AsyncClient(trust_env=False) as client:
             await tell(door.database.tenant, TENANT, place, client, now=NOW)
