@@ -18,6 +18,7 @@ from app.notices.signing import decode_secret
 from app.problems import nearest
 from connectors.orders.metadata import OrderMapping
 from graph.audit.catalogue import KINDS
+from policies.vocabulary import Intent
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
 """Of every group: frozen, no unknown keys, and no value in an error, because the value may be a secret."""
@@ -195,6 +196,30 @@ class SsoSettings(BaseModel):
         return self
 
 
+class AssignmentSettings(BaseModel):
+    """Whose work a part of the queue is; it guides, and forbids nothing. The first that fits counts."""
+
+    model_config = FROZEN
+
+    to: str = Field(description="a role, or the e-mail address of an account", examples=["agent"])
+    above: dict[str, int] = Field(
+        default_factory=dict, description="minor units by currency that the money passes", examples=['{"usd": 5000}']
+    )
+    at_most: dict[str, int] = Field(
+        default_factory=dict,
+        description="minor units by currency that the money does not pass",
+        examples=['{"usd": 5000}'],
+    )
+    intents: tuple[Intent, ...] = Field(default=(), description="requests of these kinds only")
+
+    @field_validator("to")
+    @classmethod
+    def _somebody(cls, to: str) -> str:
+        if "@" not in to and to not in {*Role}:
+            raise ValueError(f"there is no role {to!r}; {nearest(to, [role.value for role in Role])}")
+        return to
+
+
 class ReviewSettings(BaseModel):
     """How the review queue is run."""
 
@@ -216,6 +241,12 @@ class ReviewSettings(BaseModel):
     check_for_s: int = Field(default=7 * 86400, gt=0, description="seconds for which such a check waits")
     batch_risk_at_most: int = Field(
         default=20, ge=0, description="questions of no higher risk score may be approved together"
+    )
+    assign: tuple[AssignmentSettings, ...] = Field(
+        default=(),
+        description="whose work an item is; the first that fits counts. Each has `to`, a role or an e-mail address, and "
+        "may have `above` and `at_most`, minor units by currency, and `intents`",
+        examples=['[{"to": "agent", "at_most": {"usd": 5000}}]'],
     )
 
 

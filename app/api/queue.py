@@ -85,6 +85,7 @@ class ItemForm(BaseModel):
     risk: int
     alike: str | None = Field(description="items with the same value may be approved together")
     holder: HolderForm | None
+    assigned: str | None = Field(description="the role or the address whose work it is; null is anybody who may")
 
 
 class QueueForm(BaseModel):
@@ -297,7 +298,7 @@ class Queues:
         """The whole queue, and what of it is wanted."""
         async with self.guard.sessions(visitor.tenant_id) as session:
             queue = await self.reader(session, visitor.tenant_id).queue()
-        held = [item for item in queue.items if wish.holds(item, visitor.account_id, visitor.actor, visitor.roles)]
+        held = [item for item in queue.items if wish.holds(item, visitor)]
         return queue, held
 
     def reader(self, session: Any, tenant_id: str) -> Reader:  # noqa: ANN401 - a session
@@ -346,6 +347,7 @@ def item_form(item: Item, visitor: Visitor) -> ItemForm:
         digest=item.digest,
         risk=item.risk,
         alike=item.alike,
+        assigned=item.assigned or None,
         holder=HolderForm(account_id=holder.account_id, name=holder.name, until=holder.until) if holder else None,
     )
 

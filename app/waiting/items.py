@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.identity.roles import Role
+from app.identity.sessions import Visitor
 from graph.runs.models import Run
 from policies.money import Money
 
@@ -45,6 +46,7 @@ class Item:
         digest: of the exact actions. An answer that brings it along counts for these and no others.
         risk: the highest risk score of its actions.
         alike: what items of one batch have in common; None where it must be looked at alone.
+        assigned: the role or the address whose work it is; empty is anybody's who may answer.
     """
 
     item_id: str
@@ -62,6 +64,7 @@ class Item:
     alike: str | None = None
     customer: str = ""
     holder: Holder | None = None
+    assigned: str = ""
 
     @property
     def amounts(self) -> list[Money]:
@@ -79,13 +82,18 @@ class Item:
             return False
         return not self.approvers or bool({*self.approvers, Role.ADMIN.value} & {role.value for role in roles})
 
+    def is_for(self, visitor: Visitor) -> bool:
+        """Whether it is somebody's work: they may answer it, and it is assigned to nobody else."""
+        is_theirs = self.assigned in {"", visitor.email, *(role.value for role in visitor.roles)}
+        return is_theirs and self.may_answer(visitor.actor, visitor.roles)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What somebody wants to see. Empty is everything."""
 
     kind: ItemKind | None = None
-    view: str = "all"  # all, mine (what I may answer), taken (what I have), free (what nobody has)
+    view: str = "all"  # all, mine (what is for me), taken (what I have), free (what nobody has)
     intent: str = ""
     role: str = ""
     currency: str = ""
@@ -93,23 +101,23 @@ class Wish:
     most_minor: int | None = None
     words: str = ""
 
-    def holds(self, item: Item, account_id: str, actor: str, roles: frozenset[Role]) -> bool:
+    def holds(self, item: Item, visitor: Visitor) -> bool:
         """Whether an item is wanted."""
         return (
             (self.kind is None or item.kind is self.kind)
-            and self._in_view(item, account_id, actor, roles)
+            and self._in_view(item, visitor)
             and (not self.intent or self.intent in item.run.intents)
             and (not self.role or self.role in item.approvers)
             and self._of_amount(item)
             and self._named(item)
         )
 
-    def _in_view(self, item: Item, account_id: str, actor: str, roles: frozenset[Role]) -> bool:
+    def _in_view(self, item: Item, visitor: Visitor) -> bool:
         match self.view:
             case "mine":
-                return item.may_answer(actor, roles)
+                return item.is_for(visitor)
             case "taken":
-                return item.holder is not None and item.holder.account_id == account_id
+                return item.holder is not None and item.holder.account_id == visitor.account_id
             case "free":
                 return item.holder is None
             case _:
@@ -127,7 +135,7 @@ class Wish:
 
     def _named(self, item: Item) -> bool:
         """Whether every word is in what the table shows of it."""
-        told = [item.run.ticket_id, item.customer, item.why, *item.run.intents, *map(str, item.amounts)]
+        told = [item.run.ticket_id, item.customer, item.why, item.assigned, *item.run.intents, *map(str, item.amounts)]
         told += [str(action.get(name) or "") for action in item.run.actions for name in ("kind", "rule", "section")]
         shown = " ".join(told).replace("_", " ").casefold()
         return all(word.replace("_", " ") in shown for word in self.words.casefold().split())

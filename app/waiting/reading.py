@@ -45,6 +45,7 @@ class Reader:
     async def queue(self, *, with_names: bool = True) -> Queue:
         """Everything that waits."""
         found = [*await self._questions(), *await self._effects(), *await self._checks()]
+        found = [replace(one, assigned=self.rules.assigned(one.amounts, one.run.intents)) for one in found]
         found = await self._held(found)
         if with_names:
             found = await self._named(found)

@@ -17,7 +17,7 @@ from app.identity.accounts import Act
 from app.tenants import ReviewSettings
 from app.waiting import checks, claims
 from app.waiting.reminding import remind
-from app.waiting.rules import QueueRules
+from app.waiting.rules import Assignment, QueueRules
 from graph.runtime import Sessions
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ def rules_of(settings: ReviewSettings) -> QueueRules:
         planted_percent=settings.planted_percent,
         check_for=timedelta(seconds=settings.check_for_s),
         batch_risk_at_most=settings.batch_risk_at_most,
+        assign=tuple(Assignment(one.to, one.above, one.at_most, one.intents) for one in settings.assign),
     )
 
 

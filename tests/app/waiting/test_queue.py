@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from pydantic import ValidationError
 
 from app.ambient import new_id, new_key, vault_of
+from app.db import Database
 from app.identity.roles import Role
 from app.identity.sessions import Visitor
 from app.review.acts import Acted, Desk, NotAllowed, Said
+from app.settings import Settings
 from app.waiting.answering import Answering
 from app.waiting.items import ItemKind
 from graph.settlement.questions import Answer
 from tests.app.waiting.questions import a_question
 from tests.app.web.conftest import door
-from tests.app.web.door import TENANT, Door, settings_of
+from tests.app.web.door import TENANT, Door, opened, settings_of
 from tests.app.web.people import Person, a_person
 from tests.app.web.waiting import NOW
 
@@ -55,6 +59,43 @@ async def test_what_is_due_first_comes_first_and_filters_leave_out_the_rest(door
     assert await listed(door, lead, kind=ItemKind.HOLD.value) == []
     answer = await asks(door, lead, "GET", API, params={"q": "nothing like it"})
     assert (answer.json()["items"], answer.json()["counts"]["question"], answer.json()["overdue"]) == ([], 4, 1)
+
+
+async def test_work_is_assigned_by_role_and_amount_and_whoever_may_answer_still_can(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    whole = settings_of(tmp_path).model_dump()
+    whole["tenants"][TENANT]["review"]["assign"] = [
+        {"to": "agent", "at_most": {"usd": 2000}},
+        {"to": "lea@shop.example", "above": {"usd": 2000}, "at_most": {"usd": 4000}},
+        {"to": "ops_lead", "intents": ["duplicate_charge"]},
+    ]
+    settings = Settings.model_validate(whole)
+    async with opened(settings, database, database_url) as door:
+        people = {
+            Role.AGENT: await a_person(database.tenant, TENANT, Role.AGENT, email="sam@shop.example"),
+            Role.CS_LEAD: await a_person(database.tenant, TENANT, Role.CS_LEAD, email="lea@shop.example"),
+            Role.OPS_LEAD: await a_person(database.tenant, TENANT, Role.OPS_LEAD, email="olu@shop.example"),
+        }
+        anybody = tuple(role.value for role in people)
+        for number, minor in ((1, 2000), (2, 2001), (3, 4000), (4, 4001)):
+            await a_question(door, tmp_path, number, amount_minor=minor, approvers=anybody)
+        await a_question(door, tmp_path, 5, amount_minor=2000, currency="eur", approvers=anybody)
+        mine = {role: await listed(door, one, view="mine") for role, one in people.items()}
+        assert mine == {
+            Role.AGENT: ["apr_1"],
+            Role.CS_LEAD: ["apr_2", "apr_3"],
+            Role.OPS_LEAD: ["apr_4", "apr_5"],
+        }
+        lead = people[Role.CS_LEAD]
+        assert len(await listed(door, lead)) == 5
+        item = (await asks(door, lead, "GET", f"{API}/apr_4")).json()
+        assert (item["assigned"], item["may_answer"]) == ("ops_lead", True)
+        page = (await door.client.get(f"/t/{TENANT}/queue")).text
+        assert "for lea@shop.example" in page
+    whole["tenants"][TENANT]["review"]["assign"][0]["to"] = "agnet"
+    with pytest.raises(ValidationError, match="there is no role 'agnet'; did you mean 'agent'"):
+        Settings.model_validate(whole)
 
 
 async def test_one_person_has_an_item_until_they_let_it_go_or_their_time_is_over(door: Door, tmp_path: Path) -> None:

@@ -116,7 +116,16 @@ class Door:
 @asynccontextmanager
 async def standing(database: Database, url: str, folder: Path, *, host: str = "127.0.0.1:8080") -> AsyncIterator[Door]:
     """The web process for one tenant, called from `127.0.0.1` under the name `host`."""
-    app = create_app(settings_of(folder), url)
+    async with opened(settings_of(folder), database, url, host=host) as door:
+        yield door
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, database: Database, url: str, *, host: str = "127.0.0.1:8080"
+) -> AsyncIterator[Door]:
+    """The web process with these settings."""
+    app = create_app(settings, url)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{host}") as client,
