@@ -21,6 +21,7 @@ from app.commanding import Commanding
 from app.errors import UsageError
 from app.event_lines import event_lines
 from app.evidence_page import evidence_page
+from app.exporting.command import feed_command
 from app.line_file import LineFile
 from app.log_keys import load_signer, rotate
 from app.log_words import status_form, status_lines, verification_form, verification_lines
@@ -222,6 +223,9 @@ def export_command(
             file.close()
     if out is not None:
         say([f"{count} events added to {out}"])
+
+
+app.command("feed")(feed_command)
 
 
 @app.command("keys")

@@ -51,6 +51,9 @@ def worker(ctx: typer.Context) -> None:
     from app.ambient import new_id
     from app.autonomy.tending import Tending
     from app.autonomy.tending import rules_of as autonomy_of
+    from app.exporting.feeding import Feeder
+    from app.exporting.sinks import sinks_of as export_sinks_of
+    from app.exporting.upkeep import Feeding
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
     from app.notices.noticing import Noticing, mailer_of, places_of
@@ -89,6 +92,11 @@ def worker(ctx: typer.Context) -> None:
                 ),
                 Upkeep(database.tenant, rules, now, new_id, stopping),
                 Retaining(database.tenant, names, now, new_id, stopping),
+                Feeding(
+                    Feeder(database.tenant, advancer.runtime.vault, now, new_id),
+                    {name: export_sinks_of(settings.tenants[name], now) for name in names},
+                    stopping,
+                ),
                 Library(librarians_of(settings, advancer.runtime), stopping),
             )
             await Worker(advancer, database, settings, storage.app_url, stopping, beside).run()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from app.alerts.rules import RULES
+from app.exporting.redacting import Redaction
 from app.identity.roles import Role
 from app.notices.signing import decode_secret
 from app.problems import nearest
@@ -28,6 +29,12 @@ def _plain_address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with https:// or http://")
     return value.rstrip("/")
+
+
+def _plain_name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", value) is None:
+        raise ValueError("has a name of other letters than a-z, 0-9, - and _")
+    return value
 
 
 DEFAULT_KINDS: Final = (
@@ -244,8 +251,8 @@ class ReviewSettings(BaseModel):
     )
     assign: tuple[AssignmentSettings, ...] = Field(
         default=(),
-        description="whose work an item is; the first that fits counts. Each has `to`, a role or an e-mail address, and "
-        "may have `above` and `at_most`, minor units by currency, and `intents`",
+        description="whose work an item is; the first that fits counts. Each has `to`, a role or an e-mail address, "
+        "and may have `above` and `at_most`, minor units by currency, and `intents`",
         examples=['[{"to": "agent", "at_most": {"usd": 5000}}]'],
     )
 
@@ -336,6 +343,56 @@ class NoticeSettings(BaseModel):
         return kinds
 
 
+class ExportSettings(BaseModel):
+    """One sink that is fed with the tenant's log: a bucket, a collector over HTTPS, or a syslog server."""
+
+    model_config = FROZEN
+
+    bucket: str | None = Field(
+        default=None, description="S3 bucket that gets the lines of the log", examples=["acme-log"]
+    )
+    prefix: str = Field(default="countersign", description="first part of the names of objects in `bucket`")
+    region: str | None = Field(default=None, description="region of `bucket`", examples=["eu-central-1"])
+    endpoint_url: Address | None = Field(default=None, description="another address than AWS's")
+    retain_days: int | None = Field(
+        default=None, ge=1, le=36500, description="days for which an object in `bucket` is locked, by Object Lock"
+    )
+    url: Address | None = Field(
+        default=None,
+        description="address that events of OCSF are posted to, a line for each",
+        examples=["https://siem.example:8088/services/collector/raw"],
+    )
+    authorization: SecretStr | None = Field(
+        default=None, description="the whole value of that header at `url`, such as `Splunk TOKEN`"
+    )
+    syslog: str | None = Field(
+        default=None,
+        description="syslog server that events of OCSF are sent to: tls://HOST:PORT, or tcp://HOST:PORT",
+        examples=["tls://siem.example:6514"],
+    )
+    ca_file: Path | None = Field(default=None, description="authorities that vouch for the server of `syslog`")
+    redaction: Redaction = Field(
+        default=Redaction.PSEUDONYMS, description="how much leaves; docs/audit.md says what each profile takes out"
+    )
+    every_s: float | None = Field(
+        default=None, gt=0, le=86400, description="seconds between two batches; none means 60 for a bucket, else 5"
+    )
+
+    @field_validator("syslog")
+    @classmethod
+    def _server(cls, value: str | None) -> str | None:
+        place = urlsplit(value or "tls://none:1")
+        if place.scheme not in {"tls", "tcp"} or not place.hostname or place.port is None:
+            raise ValueError("is no syslog server; write it like tls://siem.example:6514")
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.bucket, self.url, self.syslog)) != 1:
+            raise ValueError("needs exactly one of bucket, url and syslog")
+        return self
+
+
 class TenantSettings(BaseModel):
     """One installation's customer."""
 
@@ -359,8 +416,13 @@ class TenantSettings(BaseModel):
         description="changes to the rules of alerts, by their names",
         examples=['{"spend": {"at_least": 20000000}}'],
     )
-    notices: dict[str, NoticeSettings] = Field(
+    notices: dict[Annotated[str, AfterValidator(_plain_name)], NoticeSettings] = Field(
         default_factory=dict, description="places that are told of events, by a name of yours"
+    )
+    exports: dict[Annotated[str, AfterValidator(_plain_name)], ExportSettings] = Field(
+        default_factory=dict,
+        description="sinks that are fed with the tenant's log, by a name of yours; docs/audit.md says how",
+        examples=['{"siem": {"syslog": "tls://siem.example:6514"}}'],
     )
     policy: str = Field(
         default="starter",

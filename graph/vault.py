@@ -9,9 +9,10 @@ fail. Nothing here logs or returns a key.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -52,6 +53,7 @@ class SubjectKey:
     subject_id: str
     _cipher: AESGCM
     _random_bytes: Callable[[int], bytes]
+    _pseudonym_key: bytes = field(repr=False)
 
     def seal(self, purpose: str, plaintext: bytes) -> bytes:
         """Encrypt for one purpose, such as `artifact/a1`; opening needs the same words."""
@@ -74,6 +76,10 @@ class SubjectKey:
             return self._cipher.decrypt(nonce, ciphertext, self._bound_to(purpose))
         except (InvalidTag, ValueError) as error:
             raise VaultError(f"sealed value for {purpose!r} does not open: it was altered or moved") from error
+
+    def pseudonym(self, value: str) -> str:
+        """A short name for a value: the same for the same value, and nobody without the key can tell which it is."""
+        return "p_" + hmac.new(self._pseudonym_key, value.encode(), hashlib.sha256).hexdigest()[:20]
 
     def _bound_to(self, purpose: str) -> bytes:
         return _joined(self.tenant_id, self.subject_id, purpose)
@@ -250,7 +256,7 @@ class Vault:
             raise VaultError(
                 f"data key of subject {subject_id!r} does not unwrap: it was altered, or master key {key_id!r} changed",
             ) from error
-        return SubjectKey(tenant_id, subject_id, AESGCM(key), self._random_bytes)
+        return SubjectKey(tenant_id, subject_id, AESGCM(key), self._random_bytes, _derived(key, "pseudonyms"))
 
     def _wrapper(self, key_id: str, tenant_id: str) -> AESGCM:
         wrapper = self._wrappers.get((key_id, tenant_id))
@@ -258,10 +264,12 @@ class Vault:
             master = self._master_keys.get(key_id)
             if master is None:
                 raise UnknownMasterKey(f"data key needs master key {key_id!r}, which is not configured: restore it")
-            info = _joined("countersign", "tenant key", tenant_id)
-            derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master)
-            wrapper = self._wrappers[key_id, tenant_id] = AESGCM(derived)
+            wrapper = self._wrappers[key_id, tenant_id] = AESGCM(_derived(master, "tenant key", tenant_id))
         return wrapper
+
+
+def _derived(key: bytes, *what: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_joined("countersign", *what)).derive(key)
 
 
 def _joined(*parts: str) -> bytes:

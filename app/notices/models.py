@@ -1,4 +1,4 @@
-"""How far each place that is told has been told the log."""
+"""How far each place elsewhere has been told the log: those that get notices, and the sinks of exports."""
 
 from __future__ import annotations
 

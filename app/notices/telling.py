@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.notices.cursor import Cursor
 from app.notices.mailing import Mailer
 from app.notices.messages import body_of, mail_of
 from app.notices.signing import headers_of
@@ -25,34 +26,8 @@ from graph.runtime import Sessions
 
 TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 50
-FIRST_PAUSE: Final = timedelta(seconds=5)
-LONGEST_PAUSE: Final = timedelta(minutes=15)
 PATIENCE: Final = 100
 """Attempts for one message, a day of them: then it is skipped and counted, so that the next ones are told."""
-
-_BEGIN: Final = text(
-    """
-    INSERT INTO notice_cursor (tenant_id, place, next_seq, attempts, skipped)
-    SELECT CAST(:tenant AS varchar), CAST(:place AS varchar),
-           coalesce((SELECT size FROM audit_head WHERE tenant_id = CAST(:tenant AS varchar)), 0), 0, 0
-    ON CONFLICT DO NOTHING
-    """
-)
-_LEASE: Final = text(
-    """
-    UPDATE notice_cursor SET try_at = clock_timestamp() + make_interval(secs => :lease_s)
-     WHERE tenant_id = :tenant AND place = :place AND try_at <= clock_timestamp()
-    RETURNING next_seq, attempts
-    """
-)
-_MOVE: Final = text(
-    """
-    UPDATE notice_cursor
-       SET next_seq = :next_seq, attempts = :attempts, problem = :problem, skipped = skipped + :skipped,
-           told_at = coalesce(:told_at, told_at), try_at = clock_timestamp() + make_interval(secs => :pause_s)
-     WHERE tenant_id = :tenant AND place = :place AND next_seq = :was
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +67,28 @@ async def tell(
 
     A place that is new hears of what happens from then on. Nothing of ours is locked while a message is under way.
     """
-    values = {"tenant": tenant_id, "place": place.name}
+    cursor = Cursor(tenant_id, place.name)
     async with sessions(tenant_id) as session:
-        await session.execute(_BEGIN, values)
-        leased = (await session.execute(_LEASE, {**values, "lease_s": TIMEOUT_S * 2})).one_or_none()
+        await cursor.begin(session, from_the_start=False)
+        leased = await cursor.lease(session, lease_s=TIMEOUT_S * 2)
         if leased is None:
             return None
-        events = await _behind(session, tenant_id, place, leased.next_seq)
-    at, attempts, sent = leased.next_seq, leased.attempts, 0
+        events = await _behind(session, tenant_id, place, leased[0])
+    (at, attempts), sent = leased, 0
     for event in events:
         problem = await (_mail(mailer, place, event, now) if place.to else _send(client, place, event, now))
         if problem is None:
-            await _move(sessions, values, was=at, to=event.seq + 1, told_at=now)
+            await cursor.move(sessions, was=at, to=event.seq + 1, told_at=now)
             at, attempts, sent = event.seq + 1, 0, sent + 1
         elif attempts + 1 >= PATIENCE:
-            await _move(sessions, values, was=at, to=event.seq + 1, problem=problem, skipped=1)
+            await cursor.move(sessions, was=at, to=event.seq + 1, problem=problem, skipped=1)
             at, attempts = event.seq + 1, 0
         else:
-            await _move(sessions, values, was=at, to=at, problem=problem, attempts=attempts + 1)
+            await cursor.move(sessions, was=at, to=at, problem=problem, attempts=attempts + 1)
             return Told(sent, problem)
     if not events:
-        await _move(sessions, values, was=at, to=at)
+        await cursor.move(sessions, was=at, to=at)
     return Told(sent)
-
-
-def pause(attempts: int) -> timedelta:
-    """How long a place that did not answer is left alone: twice as long each time, up to a quarter of an hour.
-
-    >>> [pause(attempts).total_seconds() for attempts in (0, 1, 2, 3, 20)]
-    [0.0, 5.0, 10.0, 20.0, 900.0]
-    """
-    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE) if attempts else timedelta(0)
 
 
 async def _behind(session: AsyncSession, tenant_id: str, place: Place, seq: int) -> Sequence[AuditEvent]:
@@ -161,21 +127,3 @@ async def _mail(mailer: Mailer | None, place: Place, event: AuditEvent, now: dat
         return "no mail server is configured: set COUNTERSIGN_SMTP__HOST"
     subject, text = mail_of(event, place.base_url)
     return await mailer.send(event.event_id, place.to, subject, text, now)
-
-
-async def _move(
-    sessions: Sessions,
-    values: dict[str, str],
-    *,
-    was: int,
-    to: int,
-    told_at: datetime | None = None,
-    problem: str | None = None,
-    attempts: int = 0,
-    skipped: int = 0,
-) -> None:
-    moved = {"was": was, "next_seq": to, "told_at": told_at, "problem": problem, "attempts": attempts}
-    async with sessions(values["tenant"]) as session:
-        await session.execute(
-            _MOVE, {**values, **moved, "skipped": skipped, "pause_s": pause(attempts).total_seconds()}
-        )

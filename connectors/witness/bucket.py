@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
 
-from connectors.errors import AccessDenied, VendorRefused, VendorUnavailable
-
-_DENIED: Final = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+from connectors.aws import AwsService
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,6 @@ class WitnessBucket:
     endpoint_url: str | None = None
     retain_days: int = 365
     every_s: float = 60.0
-    timeout_s: float = 10.0
 
     def newest(self, origin: str) -> str | None:  # noqa: ARG002
         """Nothing: the credentials may write and not read."""
@@ -47,11 +43,8 @@ class WitnessBucket:
             AccessDenied: the credentials may not.
             VendorRefused: the bucket is not there, or has no Object Lock.
         """
-        # Imported here: the vendor's SDK takes a second that an installation without a bucket need not pay.
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        try:
-            self._client().put_object(
+        AwsService("s3", self.region, self.endpoint_url).ask(
+            lambda client: client.put_object(
                 Bucket=self.bucket,
                 Key=self.key(origin, int(note.split("\n")[1])),
                 Body=note.encode(),
@@ -59,29 +52,8 @@ class WitnessBucket:
                 ChecksumAlgorithm="SHA256",
                 ObjectLockMode="COMPLIANCE",
                 ObjectLockRetainUntilDate=self.now() + timedelta(days=self.retain_days),
-            )
-        except ClientError as error:
-            raise self._refused(error.response) from error
-        except BotoCoreError as error:
-            raise VendorUnavailable(f"S3 does not answer for bucket {self.bucket!r}: {type(error).__name__}") from error
-
-    def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(
-            connect_timeout=self.timeout_s, read_timeout=self.timeout_s, retries={"max_attempts": 1, "mode": "standard"}
+            ),
+            f"S3 does not take the checkpoint for bucket {self.bucket!r}",
+            needs="s3:PutObject and s3:PutObjectRetention",
+            otherwise="make it with Object Lock and versioning",
         )
-        return boto3.session.Session().client(
-            "s3", region_name=self.region, endpoint_url=self.endpoint_url, config=config
-        )
-
-    def _refused(self, response: Any) -> VendorRefused | VendorUnavailable:  # noqa: ANN401 - boto3's dictionary
-        code = str(response.get("Error", {}).get("Code", "unknown"))
-        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        told = f"S3 refuses the checkpoint for bucket {self.bucket!r} ({code})"
-        if status >= 500 or code in {"SlowDown", "RequestTimeout"}:  # noqa: PLR2004 - the vendor's own failures
-            return VendorUnavailable(f"{told}; it is put again")
-        if code in _DENIED:
-            return AccessDenied(f"{told}: allow s3:PutObject and s3:PutObjectRetention", status=status, code=code)
-        return VendorRefused(f"{told}: make it with Object Lock and versioning", status=status, code=code)

@@ -230,7 +230,16 @@ KINDS: Final[Mapping[str, Kind]] = {
     "log.exported": Kind(
         "somebody took events out",
         {"what": T},
-        {"ticket_id": T, "run": T, "opened": B, "since": T, "until": T, "after": N},
+        {
+            "ticket_id": T,
+            "run": T,
+            "opened": B,
+            "since": T,
+            "until": T,
+            "after": N,
+            "sink": T,
+            "redaction": T,
+        },
     ),
     "log.key_rotated": Kind("the key that signs the log changed", {"before": T, "after": T}),
     "preference.set": Kind(

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from graph.audit.canonical import canonical_json
 from tests.app.terminal import Terminal
+from tests.connectors.export.servers import syslog
 
 
 async def test_a_log_that_holds_is_status_0(terminal: Terminal) -> None:
@@ -88,3 +90,19 @@ async def test_a_ticket_and_a_period_are_exported_alone(terminal: Terminal) -> N
         done = await terminal.run("audit", "export", *options)
         assert [json.loads(line)["kind"] for line in done.out.splitlines()] == kinds, options
     assert "has no zone" in str((await terminal.run("audit", "export", "--since", "2026-11-21T09:00:00")).error)
+
+
+async def test_sinks_are_fed_by_a_command_that_says_how_far_each_is(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "has no sink" in str((await terminal.run("audit", "feed")).error)
+    await terminal.log("run.ended")
+    with syslog() as server:
+        exports = {"siem": {"syslog": f"tcp://127.0.0.1:{server.port}"}, "away": {"url": "http://127.0.0.1:9"}}
+        monkeypatch.setenv("COUNTERSIGN_TENANTS__DEMO__EXPORTS", json.dumps(exports))
+        done = await terminal.run("audit", "feed", "--json")
+        away, siem = done.json["sinks"]
+        assert (done.status, away["has"], away["problem"]) == (1, 0, "the collector does not answer (ConnectError)")
+        assert (siem["name"], siem["has"], siem["problem"], len(server.messages)) == ("siem", 3, None, 3)
+        looked = await terminal.run("audit", "feed", "--look")
+        assert (looked.status, "siem has 3 of 3 events, since" in looked.out) == (1, True)
