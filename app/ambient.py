@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from app.settings import SANDBOX_FILE, Environment, Settings, load_master_key, machine_clock
+from app.keys.ring import masters_of
+from app.settings import SANDBOX_FILE, Environment, Settings, machine_clock
 from connectors.sandbox.clock import SandboxClock
 from graph.vault import Vault
 
 CLOCK_FILE: Final = "clock.json"
-MASTER_KEY_ID: Final = "primary"
 
 
 def new_id(prefix: str) -> str:
@@ -53,4 +53,4 @@ def sandbox_clock(data_dir: Path) -> SandboxClock:
 
 def vault_of(settings: Settings) -> Vault:
     """What seals personal data here."""
-    return Vault({MASTER_KEY_ID: load_master_key(settings)}, MASTER_KEY_ID)
+    return Vault(masters_of(settings))

@@ -15,8 +15,9 @@ from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.database_checks import database_findings
 from app.errors import AppError, SettingsError
 from app.findings import Check, State, note, ok, wrong
+from app.keys.ring import FILE, masters_of
 from app.log_checks import key_findings, log_findings
-from app.settings import Environment, Provider, Settings, load_master_key
+from app.settings import Environment, Provider, Settings
 from app.setup import policy_text
 from app.storage import locate
 from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskSettings
@@ -25,6 +26,7 @@ from connectors.errors import ConnectorError
 from connectors.stripe.probe import Grant
 from connectors.zendesk.probe import Access
 from connectors.zendesk.probe import probe as probe_zendesk
+from graph.vault import VaultError
 from policies.errors import PolicyPackageError
 from policies.parse import parse_policy
 
@@ -53,16 +55,19 @@ def examine(settings: Settings, *, now: Clock) -> list[Check]:
 
 
 def _master_key(settings: Settings) -> Iterator[Check]:
-    path = settings.data_dir / "master.key"
-    if settings.master_key is None and not path.exists():
+    path = settings.data_dir / FILE
+    if settings.master_key is None and settings.kms is None and not path.exists():
         yield note("master key", f"will be made in {str(path)!r} at the first start", "back it up once it is there")
         return
     try:
-        load_master_key(settings)
-    except AppError as error:
+        masters = masters_of(settings)
+        masters.ask(masters.current)
+    except (AppError, VaultError) as error:
         yield wrong("master key", str(error), "")
         return
-    if settings.master_key is not None:
+    if settings.kms is not None:
+        yield ok("master key", f"wrapped by KMS, key {settings.kms.key_id!r}")
+    elif settings.master_key is not None:
         yield ok("master key", "from the settings")
     elif settings.environment is Environment.PROD:
         yield note("master key", f"in the file {str(path)!r}", "in production, keep it in your secret store instead")

@@ -7,16 +7,14 @@ sign, so keep it, and the machine it is on, out of the hands of who owns the dat
 
 from __future__ import annotations
 
-import base64
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from app.errors import SettingsError
-from app.log_settings import SEED_BYTES, decode_seed
-from app.settings import Settings, create_secret_file
+from app.keys.files import create_secret_file, decode_key, new_key_line, read_lines, replace_secret_file, unusable
+from app.settings import Settings
 from graph.audit.note import SigningKey
 from graph.audit.sequence import Signer
 
@@ -33,22 +31,17 @@ def load_signer(settings: Settings) -> Signer:
     audit = settings.audit
     if audit.name is not None and audit.signing_key is not None:
         keys = [
-            SigningKey.from_seed(decode_seed(one.get_secret_value()))
-            for one in (audit.signing_key, *audit.retired_keys)
+            SigningKey.from_seed(decode_key(one.get_secret_value())) for one in (audit.signing_key, *audit.retired_keys)
         ]
         return Signer(audit.name, keys[0], tuple(keys[1:]))
     path = settings.data_dir / FILE
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            create_secret_file(path, f"countersign-{secrets.token_hex(4)}\n{_new_seed()}\n")
-        if path.stat().st_mode & 0o077:
-            raise SettingsError([f"the signing key {str(path)!r} is open to others; run `chmod 600` on it"])
-        return _parsed(path.read_text())
+            create_secret_file(path, f"countersign-{secrets.token_hex(4)}\n{new_key_line()}\n")
+        return _parsed(read_lines(path, "signing key"))
     except OSError as error:
-        raise SettingsError(
-            [f"the signing key {str(path)!r} cannot be used: {error.strerror}; choose a data_dir you may write to"]
-        ) from error
+        raise unusable(path, "signing key", error) from error
     except ValueError as error:
         raise SettingsError(
             [f"the signing key {str(path)!r} is damaged: {error}; restore it from your backup"]
@@ -81,9 +74,7 @@ def rotate(settings: Settings) -> Signer:
     load_signer(settings)
     path = settings.data_dir / FILE
     name, *seeds = path.read_text().split()
-    scratch = path.with_name(f".{FILE}.{os.getpid()}")
-    create_secret_file(scratch, "\n".join([name, _new_seed(), *seeds]) + "\n")
-    scratch.replace(path)
+    replace_secret_file(path, "\n".join([name, new_key_line(), *seeds]) + "\n")
     signer = load_signer(settings)
     write_public(settings, signer)
     return signer
@@ -99,13 +90,8 @@ def write_public(settings: Settings, signer: Signer) -> Path:
     return path
 
 
-def _parsed(text: str) -> Signer:
-    lines: Sequence[str] = text.split()
+def _parsed(lines: Sequence[str]) -> Signer:
     if len(lines) < 2:  # noqa: PLR2004 - the name and one key
         raise ValueError("it needs a name and a key")
-    keys = [SigningKey.from_seed(decode_seed(line)) for line in lines[1:]]
+    keys = [SigningKey.from_seed(decode_key(line)) for line in lines[1:]]
     return Signer(lines[0], keys[0], tuple(keys[1:]))
-
-
-def _new_seed() -> str:
-    return base64.b64encode(os.urandom(SEED_BYTES)).decode()

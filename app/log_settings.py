@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from pathlib import Path
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
+from app.keys.files import decode_key
 from app.tenants import FROZEN, Address
 
-SEED_BYTES: Final = 32
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9._-]{1,50})*")
 
 
-def decode_seed(text: str) -> bytes:
-    """The bytes of a signing key.
-
-    Raises:
-        ValueError: it is not 32 bytes in base64.
-    """
-    try:
-        seed = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error as error:
-        raise ValueError("is not base64; make one with `openssl rand -base64 32`") from error
-    if len(seed) != SEED_BYTES:
-        raise ValueError(f"has {len(seed)} bytes instead of 32; make one with `openssl rand -base64 32`")
-    return seed
-
-
 def _whole_seed(value: SecretStr) -> SecretStr:
-    decode_seed(value.get_secret_value())
+    decode_key(value.get_secret_value())
     return value
 
 

@@ -54,6 +54,7 @@ def worker(ctx: typer.Context) -> None:
     from app.exporting.feeding import Feeder
     from app.exporting.sinks import sinks_of as export_sinks_of
     from app.exporting.upkeep import Feeding
+    from app.keys.credentials import tell_of_credentials
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
     from app.notices.noticing import Noticing, mailer_of, places_of
@@ -74,6 +75,7 @@ def worker(ctx: typer.Context) -> None:
             await publish_initial_policies(database, settings, advancer.runtime.now)
             print(f"worker {advancer.runtime.worker_id} is ready", file=sys.stderr)
             now, stopping = advancer.runtime.now, asyncio.Event()
+            await tell_of_credentials(database.tenant, advancer.runtime.vault, settings, now, new_id)
             names, signer = list(advancer.machines), load_signer(settings)
             write_public(settings, signer)
             witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)

@@ -12,8 +12,6 @@ only in `load_settings`. Where a value comes from, the first that has it:
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import re
@@ -37,6 +35,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import DatabaseError, SettingsError
+from app.keys.files import decode_key
+from app.keys.settings import KmsSettings
 from app.log_settings import AuditSettings
 from app.naming import check_tenant
 from app.problems import explain, nearest
@@ -48,7 +48,8 @@ CONFIG_VARIABLE: Final = "COUNTERSIGN_CONFIG"
 """Names the TOML file. Not a setting: it cannot stand in the file that it names."""
 
 SANDBOX_FILE: Final = "sandbox.toml"
-MASTER_KEY_BYTES: Final = 32
+SEALED: Final = "sealed:"
+"""How a secret begins that was written down sealed (`countersign keys seal`)."""
 
 
 class Environment(StrEnum):
@@ -254,6 +255,10 @@ class Settings(BaseSettings):
         default=None,
         description="32 bytes in base64 that seal personal data; none means the file master.key in data_dir",
     )
+    retired_master_keys: tuple[SecretStr, ...] = Field(
+        default=(), description="earlier master keys, which still open what they sealed, newest first"
+    )
+    kms: KmsSettings | None = Field(default=None, description="the key service that keeps the master key instead")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
     models: ModelSettings = Field(default_factory=ModelSettings, description="models")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
@@ -274,6 +279,13 @@ class Settings(BaseSettings):
     def _whole_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             decode_key(value.get_secret_value())
+        return value
+
+    @field_validator("retired_master_keys")
+    @classmethod
+    def _whole_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for one in value:
+            decode_key(one.get_secret_value())
         return value
 
     @classmethod
@@ -325,75 +337,21 @@ def load_settings() -> Settings:
         raise SettingsError(
             [f"{str(sandbox_path)!r} belongs to a demo and environment is 'prod'; remove it or use another data_dir"]
         )
+    merged = _merged(sandbox, given)
+    if f'"{SEALED}' in json.dumps(merged, default=str):
+        # Imported here: opening needs the vault, which a command that asks for no database does not pay for.
+        from app.keys.sealed import open_all  # noqa: PLC0415
+
+        merged = open_all(merged)
     try:
-        return Settings(**_merged(sandbox, given))
+        return Settings(**merged)
     except ValidationError as error:
         raise SettingsError(explain(error, Settings)) from error
-
-
-def load_master_key(settings: Settings) -> bytes:
-    """The installation's master key; created in the data folder at the first use, readable by its owner only.
-
-    Raises:
-        SettingsError: the file cannot be read or written, is open to others, or holds no key.
-    """
-    if settings.master_key is not None:
-        return decode_key(settings.master_key.get_secret_value())
-    path = settings.data_dir / "master.key"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            create_secret_file(path, base64.b64encode(os.urandom(MASTER_KEY_BYTES)).decode() + "\n")
-        if path.stat().st_mode & 0o077:
-            raise SettingsError([f"the master key {str(path)!r} is open to others; run `chmod 600` on it"])
-        return decode_key(path.read_text())
-    except OSError as error:
-        raise SettingsError(
-            [f"the master key {str(path)!r} cannot be used: {error.strerror}; choose a data_dir you may write to"]
-        ) from error
-    except ValueError as error:
-        raise SettingsError(
-            [f"the master key {str(path)!r} is damaged: {error}; restore it from your backup"]
-        ) from error
 
 
 def machine_clock() -> datetime:
     """The machine's clock, aware and in UTC: business time wherever no sandbox sets another."""
     return datetime.now(UTC)
-
-
-def decode_key(text: str) -> bytes:
-    """The bytes of a master key.
-
-    Raises:
-        ValueError: it is not 32 bytes in base64.
-    """
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error as error:
-        raise ValueError("is not base64; make one with `openssl rand -base64 32`") from error
-    if len(key) != MASTER_KEY_BYTES:
-        raise ValueError(f"has {len(key)} bytes instead of 32; make one with `openssl rand -base64 32`")
-    return key
-
-
-def create_secret_file(path: Path, text: str) -> None:
-    """Create a file that only its owner reads, unless it is there already.
-
-    Written beside its place and linked, so that of two processes one wins and both read a whole file.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(scratch, path)
-    except FileExistsError:
-        pass  # the other process was first; its file holds
-    finally:
-        scratch.unlink()
 
 
 def _from_environment() -> dict[str, Any]:

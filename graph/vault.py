@@ -1,20 +1,22 @@
 """Sealing of personal data: AES-256-GCM under one data key per person, so that deleting a key erases the person.
 
 Each data key is stored wrapped under the tenant's key, which is derived from a master key that the installation keeps
-outside the database. A sealed value opens only for the tenant, person and purpose it was sealed for. The wrapped key is
-read anew for each use: an erasure made by another process holds from its commit on, and then both sealing and opening
-fail. Nothing here logs or returns a key.
+outside the database: in a file, in its settings, or behind a key service that may take it back at any time. A sealed
+value opens only for the tenant, person and purpose it was sealed for. The wrapped key is read anew for each use: an
+erasure made by another process holds from its commit on, and then both sealing and opening fail. Nothing here logs or
+returns a key.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +32,28 @@ _FORMAT: Final = b"\x01"
 _MAX_KEY_ID_BYTES: Final = 255
 
 
+_KEY_ID: Final = "convert_from(substring(wrapped from 3 for get_byte(wrapped, 1)), 'UTF8')"
+_OTHERS: Final = text(
+    f"""
+    SELECT subject_id, wrapped FROM data_key
+     WHERE tenant_id = :tenant_id AND wrapped IS NOT NULL AND {_KEY_ID} <> :current
+     ORDER BY subject_id LIMIT :limit FOR UPDATE
+    """  # noqa: S608 - a constant of this file
+)
+_REWRAP: Final = text(
+    """
+    UPDATE data_key SET wrapped = :wrapped
+     WHERE tenant_id = :tenant_id AND subject_id = :subject_id AND wrapped = :was
+    """
+)
+_COUNTS: Final = text(
+    f"""
+    SELECT {_KEY_ID} AS key_id, count(*) AS keys FROM data_key
+     WHERE tenant_id = :tenant_id AND wrapped IS NOT NULL GROUP BY 1
+    """  # noqa: S608
+)
+
+
 class VaultError(Exception):
     """Root of the vault's errors: a sealed value that cannot be opened, or a key that is not what it should be."""
 
@@ -43,6 +67,59 @@ class SubjectErased(VaultError):
 
 class UnknownMasterKey(VaultError):
     """A data key is wrapped under a master key that this installation was not given."""
+
+
+class MasterKeyWithheld(VaultError):
+    """Who keeps the master key does not give it out now: it was revoked, or the key service is away. Nothing opens."""
+
+
+class MasterKeys(Protocol):
+    """Master keys of 32 bytes by their id. Old ones stay, so that what they wrapped still opens."""
+
+    @property
+    def current(self) -> str:
+        """The id of the key that wraps what is new."""
+
+    def held(self, key_id: str) -> bytes | None:
+        """The key, where it is at hand and may still be used without asking."""
+
+    def ask(self, key_id: str) -> bytes:
+        """The key, asked for where it is kept. Blocks.
+
+        Raises:
+            UnknownMasterKey: there is none of that id.
+            MasterKeyWithheld: it is not given out.
+        """
+
+
+class HeldKeys:
+    """Master keys that are simply there."""
+
+    def __init__(self, master_keys: Mapping[str, bytes], current: str) -> None:
+        if current not in master_keys:
+            raise VaultError(f"current master key {current!r} is not among {sorted(master_keys)}: add it")
+        for key_id, key in master_keys.items():
+            if len(key) != KEY_BYTES or not 0 < len(key_id.encode()) <= _MAX_KEY_ID_BYTES:
+                raise VaultError(f"master key {key_id!r} is malformed: give {KEY_BYTES} bytes and a short id")
+        self._keys = dict(master_keys)
+        self.current = current
+
+    def __repr__(self) -> str:
+        return f"HeldKeys(current={self.current!r}, keys={len(self._keys)})"
+
+    def held(self, key_id: str) -> bytes | None:
+        """The key, if there is one of that id."""
+        return self._keys.get(key_id)
+
+    def ask(self, key_id: str) -> bytes:
+        """The key of that id.
+
+        Raises:
+            UnknownMasterKey: there is none.
+        """
+        if key_id not in self._keys:
+            raise UnknownMasterKey(f"data key needs master key {key_id!r}, which is not configured: restore it")
+        return self._keys[key_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +166,24 @@ class Vault:
     """Opens and seals with the installation's master keys.
 
     Args:
-        master_keys: master keys of 32 bytes by their id. Old ones stay, so that old data keys unwrap.
-        current: id of the master key that wraps new data keys.
+        master_keys: where they are kept, or the keys themselves by their id.
+        current: where the keys themselves are given, the id of the one that wraps new data keys.
         random_bytes: the source of keys, nonces and salts; cryptographic, except in a replayed simulation.
     """
 
     def __init__(
         self,
-        master_keys: Mapping[str, bytes],
-        current: str,
+        master_keys: MasterKeys | Mapping[str, bytes],
+        current: str = "",
         *,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        if current not in master_keys:
-            raise VaultError(f"current master key {current!r} is not among {sorted(master_keys)}: add it")
-        for key_id, key in master_keys.items():
-            if len(key) != KEY_BYTES or not 0 < len(key_id.encode()) <= _MAX_KEY_ID_BYTES:
-                raise VaultError(f"master key {key_id!r} is malformed: give {KEY_BYTES} bytes and a short id")
-        self._master_keys = dict(master_keys)
-        self._current = current
+        self._masters = HeldKeys(master_keys, current) if isinstance(master_keys, Mapping) else master_keys
         self._random_bytes = random_bytes
         self._wrappers: dict[tuple[str, str], AESGCM] = {}
 
     def __repr__(self) -> str:
-        return f"Vault(current={self._current!r}, keys={len(self._master_keys)})"
+        return f"Vault({self._masters!r})"
 
     async def seal(
         self,
@@ -145,12 +216,13 @@ class Vault:
 
         Raises:
             SubjectErased: the person was erased, or never had a key.
+            MasterKeyWithheld: who keeps the master key does not give it out.
             VaultError: altered, or sealed for something else.
         """
         wrapped = await self._wrapped(session, tenant_id, subject_id)
         if wrapped is None:
             raise SubjectErased(f"no data key for subject {subject_id!r}: what it sealed cannot be read")
-        return self._unwrapped(tenant_id, subject_id, wrapped).open(purpose, sealed)
+        return (await self._unwrapped(tenant_id, subject_id, wrapped)).open(purpose, sealed)
 
     async def key(self, session: AsyncSession, *, tenant_id: str, subject_id: str, now: datetime) -> SubjectKey:
         """The person's data key for several values of this transaction, created on first use.
@@ -163,7 +235,7 @@ class Vault:
             await self._create(session, tenant_id, subject_id, now)
             wrapped = await self._wrapped(session, tenant_id, subject_id)
             assert wrapped is not None
-        return self._unwrapped(tenant_id, subject_id, wrapped)
+        return await self._unwrapped(tenant_id, subject_id, wrapped)
 
     async def erase(self, session: AsyncSession, *, tenant_id: str, subject_id: str, now: datetime) -> bool:
         """Delete the person's data key for good. True where there was one.
@@ -226,10 +298,7 @@ class Vault:
         return bytes(row.wrapped)
 
     async def _create(self, session: AsyncSession, tenant_id: str, subject_id: str, now: datetime) -> None:
-        nonce = self._random_bytes(_NONCE_BYTES)
-        name = self._current.encode()
-        wrapper = self._wrapper(self._current, tenant_id)
-        ciphertext = wrapper.encrypt(nonce, self._random_bytes(KEY_BYTES), _joined(tenant_id, subject_id, "data_key"))
+        wrapped = await self._wrap(tenant_id, subject_id, self._random_bytes(KEY_BYTES))
         await session.execute(
             text(
                 """
@@ -238,37 +307,67 @@ class Vault:
                 ON CONFLICT (tenant_id, subject_id) DO NOTHING
                 """,
             ),
-            {
-                "tenant_id": tenant_id,
-                "subject_id": subject_id,
-                "wrapped": _FORMAT + bytes([len(name)]) + name + nonce + ciphertext,
-                "now": now,
-            },
+            {"tenant_id": tenant_id, "subject_id": subject_id, "wrapped": wrapped, "now": now},
         )
 
-    def _unwrapped(self, tenant_id: str, subject_id: str, wrapped: bytes) -> SubjectKey:
+    async def rewrap(self, session: AsyncSession, tenant_id: str, *, limit: int) -> int:
+        """Wrap data keys of other master keys under the current one, in the session's transaction; how many it was.
+
+        Raises:
+            UnknownMasterKey: one is wrapped under a key that is not there any more.
+        """
+        rows = await session.execute(
+            _OTHERS, {"tenant_id": tenant_id, "current": self._masters.current, "limit": limit}
+        )
+        found = rows.all()
+        for row in found:
+            key = await self._data_key(tenant_id, row.subject_id, bytes(row.wrapped))
+            values = {"tenant_id": tenant_id, "subject_id": row.subject_id, "was": row.wrapped}
+            await session.execute(_REWRAP, {**values, "wrapped": await self._wrap(tenant_id, row.subject_id, key)})
+        return len(found)
+
+    async def _wrap(self, tenant_id: str, subject_id: str, key: bytes) -> bytes:
+        name, nonce = self._masters.current.encode(), self._random_bytes(_NONCE_BYTES)
+        wrapper = await self._wrapper(self._masters.current, tenant_id)
+        ciphertext = wrapper.encrypt(nonce, key, _joined(tenant_id, subject_id, "data_key"))
+        return _FORMAT + bytes([len(name)]) + name + nonce + ciphertext
+
+    async def _unwrapped(self, tenant_id: str, subject_id: str, wrapped: bytes) -> SubjectKey:
+        key = await self._data_key(tenant_id, subject_id, wrapped)
+        return SubjectKey(tenant_id, subject_id, AESGCM(key), self._random_bytes, derived(key, "pseudonyms"))
+
+    async def _data_key(self, tenant_id: str, subject_id: str, wrapped: bytes) -> bytes:
         name_end = 2 + wrapped[1]
         key_id, nonce = wrapped[2:name_end].decode(), wrapped[name_end : name_end + _NONCE_BYTES]
-        wrapper = self._wrapper(key_id, tenant_id)
+        wrapper = await self._wrapper(key_id, tenant_id)
         try:
-            key = wrapper.decrypt(nonce, wrapped[name_end + _NONCE_BYTES :], _joined(tenant_id, subject_id, "data_key"))
+            return wrapper.decrypt(
+                nonce, wrapped[name_end + _NONCE_BYTES :], _joined(tenant_id, subject_id, "data_key")
+            )
         except InvalidTag as error:
             raise VaultError(
                 f"data key of subject {subject_id!r} does not unwrap: it was altered, or master key {key_id!r} changed",
             ) from error
-        return SubjectKey(tenant_id, subject_id, AESGCM(key), self._random_bytes, _derived(key, "pseudonyms"))
 
-    def _wrapper(self, key_id: str, tenant_id: str) -> AESGCM:
+    async def _wrapper(self, key_id: str, tenant_id: str) -> AESGCM:
+        master = self._masters.held(key_id)
+        if master is None:
+            # What was derived from it goes with it: a key that was revoked opens nothing from here on.
+            self._wrappers = {place: one for place, one in self._wrappers.items() if place[0] != key_id}
+            master = await asyncio.to_thread(self._masters.ask, key_id)
         wrapper = self._wrappers.get((key_id, tenant_id))
         if wrapper is None:
-            master = self._master_keys.get(key_id)
-            if master is None:
-                raise UnknownMasterKey(f"data key needs master key {key_id!r}, which is not configured: restore it")
-            wrapper = self._wrappers[key_id, tenant_id] = AESGCM(_derived(master, "tenant key", tenant_id))
+            wrapper = self._wrappers[key_id, tenant_id] = AESGCM(derived(master, "tenant key", tenant_id))
         return wrapper
 
 
-def _derived(key: bytes, *what: str) -> bytes:
+async def wrapped_under(session: AsyncSession, tenant_id: str) -> dict[str, int]:
+    """How many of a tenant's data keys each master key wraps, by its id."""
+    return {row.key_id: row.keys for row in await session.execute(_COUNTS, {"tenant_id": tenant_id})}
+
+
+def derived(key: bytes, *what: str) -> bytes:
+    """Another key of 32 bytes for one use."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_joined("countersign", *what)).derive(key)
 
 

@@ -241,6 +241,14 @@ KINDS: Final[Mapping[str, Kind]] = {
             "redaction": T,
         },
     ),
+    "key.rotated": Kind(
+        "a tenant's data keys were wrapped under another master key", {"before": T, "after": T, "data_keys": N}
+    ),
+    "credential.changed": Kind(
+        "a credential is new, another or gone since the last start; named by a pseudonym of it",
+        {"credential": T},
+        {"before": T, "after": T},
+    ),
     "log.key_rotated": Kind("the key that signs the log changed", {"before": T, "after": T}),
     "preference.set": Kind(
         "a person wrote down what a customer prefers", {"subject_id": T, "name": T, "expires_at": T}

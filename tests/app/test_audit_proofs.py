@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 import graph.audit
-from app.ambient import MASTER_KEY_ID
+from app.keys.ring import FIRST_ID
 from app.log_keys import load_signer
 from app.settings import Settings, load_settings
 from graph.audit.log import append
@@ -46,7 +46,7 @@ def verified(folder: Path, *arguments: str) -> tuple[int, str]:
 @pytest.fixture
 async def worked(terminal: Terminal) -> Terminal:
     """A log with 300 events of others around the nine of one ticket, and one sealed artifact of it."""
-    vault = Vault({MASTER_KEY_ID: MASTER_KEY}, MASTER_KEY_ID)
+    vault = Vault({FIRST_ID: MASTER_KEY}, FIRST_ID)
     for number in range(3):
         await _fill(terminal, 100)
         async with terminal.database.tenant(terminal.tenant) as session:

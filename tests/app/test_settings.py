@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.settings import Environment, Settings, load_master_key, load_settings
+from app.keys.ring import masters_of
+from app.settings import Environment, Settings, load_settings
 from app.settings_page import entries, environment_example, settings_page
 
 ROOT = Path(__file__).parent.parent.parent
@@ -166,11 +167,16 @@ def test_no_secret_has_a_default() -> None:
     ] == []
 
 
+def master_key(settings: Settings) -> bytes:
+    masters = masters_of(settings)
+    return masters.ask(masters.current)
+
+
 def test_the_master_key_is_made_once_and_readable_by_its_owner_only() -> None:
     settings = load_settings()
-    key = load_master_key(settings)
+    key = master_key(settings)
     assert len(key) == 32
-    assert load_master_key(settings) == key
+    assert master_key(settings) == key
     assert (settings.data_dir / "master.key").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in settings.data_dir.iterdir()) == ["master.key"]
 
@@ -178,24 +184,24 @@ def test_the_master_key_is_made_once_and_readable_by_its_owner_only() -> None:
 def test_a_master_key_from_the_environment_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_MASTER_KEY", base64.b64encode(bytes(range(32))).decode())
     settings = load_settings()
-    assert load_master_key(settings) == bytes(range(32))
+    assert master_key(settings) == bytes(range(32))
     assert not settings.data_dir.exists()
 
 
 def test_a_master_key_that_others_can_read_is_refused() -> None:
     settings = load_settings()
-    load_master_key(settings)
+    master_key(settings)
     (settings.data_dir / "master.key").chmod(0o644)
     with pytest.raises(SettingsError, match="open to others; run `chmod 600`"):
-        load_master_key(settings)
+        master_key(settings)
 
 
 def test_a_damaged_master_key_is_never_replaced() -> None:
     settings = load_settings()
-    load_master_key(settings)
+    master_key(settings)
     (settings.data_dir / "master.key").write_text("half")
     with pytest.raises(SettingsError, match="restore it from your backup"):
-        load_master_key(settings)
+        master_key(settings)
     assert (settings.data_dir / "master.key").read_text() == "half"
 
 
@@ -207,7 +213,7 @@ def test_a_data_folder_that_is_a_file_is_refused(place: Path) -> None:
 def test_a_data_folder_that_cannot_be_made_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_DATA_DIR", "/proc/nobody/there")
     with pytest.raises(SettingsError, match="choose a data_dir you may write to"):
-        load_master_key(load_settings())
+        master_key(load_settings())
 
 
 def test_every_setting_is_described() -> None:

@@ -147,7 +147,7 @@ def test_malformed_master_keys_are_refused(keys: dict[str, bytes], current: str)
 
 
 def test_a_vault_does_not_show_its_keys(vault: Vault) -> None:
-    assert repr(vault) == "Vault(current='k1', keys=1)"
+    assert repr(vault) == "Vault(HeldKeys(current='k1', keys=1))"
 
 
 def test_a_commitment_needs_a_real_salt(vault: Vault) -> None:
