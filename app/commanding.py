@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.storage import Storage
     from graph.models.embedding import Embedder
     from graph.models.outside import Outside
+    from kb.search import Rerank
 
 T = TypeVar("T")
 
@@ -84,6 +85,19 @@ class Commanding:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector for each text. The first call loads the model, which takes some seconds."""
         return self.embedder.embed(texts)
+
+    @cached_property
+    def rerank(self) -> Rerank | None:
+        """The cross-encoder that the settings name, loaded at the first use; None where they name none.
+
+        Raises:
+            SettingsError: it cannot be used.
+        """
+        if self.settings.models.reranker is None:
+            return None
+        from app.runtime import rerank_of
+
+        return rerank_of(self.settings)
 
     def outside(self) -> Outside:
         """The models outside of this process as the settings name them, without a file of answers.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,12 +18,14 @@ from app.db import Database
 from app.errors import UsageError
 from app.terminal import commanding_of, operator, say, say_json
 from connectors.zendesk.client import ZendeskAdapter
-from graph.knowledge.gaps import Gap, gaps
 from graph.knowledge.refresh import Librarian, Refreshed, refresh
 from graph.knowledge.use import used_sections
 from kb.commands import app as documents
 from kb.health import Concern, Health, health
 from policies.money import Money
+
+if TYPE_CHECKING:
+    from graph.knowledge.gaps import Gap
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
@@ -109,6 +111,9 @@ async def _health(commanding: Commanding, window: timedelta) -> Health:
 
 
 async def _gaps(commanding: Commanding, window: timedelta) -> list[Gap]:
+    # It clusters with scikit-learn, which takes two seconds that a search need not pay.
+    from graph.knowledge.gaps import gaps  # noqa: PLC0415
+
     now = commanding.now()
     async with commanding.tenant_session() as session:
         return await gaps(

@@ -30,8 +30,10 @@ from graph.models.embedding import Embedder, load_embedder
 from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
 from graph.models.prompts import Prompts
+from graph.models.reranking import RerankerError, load_reranker
 from graph.runs.advance import Advancer
 from graph.runtime import Runtime, Sessions, Tenant
+from kb.search import Rerank
 from policies.vocabulary import ModelRole
 
 if TYPE_CHECKING:
@@ -135,6 +137,21 @@ def claude_of(models: ModelSettings) -> ClaudeModel:
     return ClaudeModel(adapter)
 
 
+def rerank_of(settings: Settings) -> Rerank | None:
+    """The cross-encoder that the settings name; None where they name none.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    folder = settings.models.reranker
+    if folder is None:
+        return None
+    try:
+        return load_reranker(folder).score
+    except RerankerError as error:
+        raise SettingsError([f"models.reranker: {error}"]) from error
+
+
 @asynccontextmanager
 async def open_advancer(
     settings: Settings,
@@ -148,7 +165,7 @@ async def open_advancer(
     Loads the embedding model, which takes some seconds, where the caller has not loaded one.
 
     Raises:
-        SettingsError: no tenant is configured, or one lacks a connector.
+        SettingsError: no tenant is configured, one lacks a connector, or the cross-encoder cannot be used.
         DatabaseError: the database cannot be reached.
     """
     if not settings.tenants:
@@ -168,6 +185,7 @@ async def open_advancer(
             tenant=tenants.__getitem__,
             gateway=gateway_of(settings, embedder, database.tenant, now),
             embed=embedder.embed,
+            rerank=rerank_of(settings),
             worker_id=f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}",
             lease_s=settings.worker.lease_s,
         )

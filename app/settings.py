@@ -137,6 +137,11 @@ class ModelSettings(BaseModel):
         examples=["/etc/countersign/prompts"],
     )
     threads: int | None = Field(default=None, ge=1, le=64, description="cores the local model may use; none means all")
+    reranker: Path | None = Field(
+        default=None,
+        description="folder of a cross-encoder that puts found sections in order; none leaves the order of the search",
+        examples=["/etc/countersign/reranker"],
+    )
 
     def order(self, role: ModelRole) -> tuple[str, ...]:
         """The models of a role in the order of trying."""

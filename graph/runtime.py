@@ -21,6 +21,7 @@ from connectors.stripe.client import StripeAdapter
 from connectors.zendesk.client import ZendeskAdapter
 from graph.models.gateway import Gateway
 from graph.vault import Vault
+from kb.search import Rerank
 
 Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
 """Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
@@ -63,3 +64,4 @@ class Runtime:
     embed: Embed
     worker_id: str
     lease_s: float = 3.0
+    rerank: Rerank | None = None

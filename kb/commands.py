@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from kb.errors import DocumentError, KnowledgeError
 from kb.ingest import IngestReport, ingest, retire_missing
 from kb.scoring import Score
-from kb.search import FLOOR, Filters, Hit, Rankings, rank, search
+from kb.search import FLOOR, Filters, Hit, Rankings, Rerank, rank, search
 from kb.sources import read_documents
 from kb.vectors import Embed
 
@@ -48,6 +48,10 @@ class CommandRuntime(Protocol):
     @property
     def embed(self) -> Embed:
         """The embedding model; loading it may take seconds."""
+
+    @property
+    def rerank(self) -> Rerank | None:
+        """The cross-encoder, where one is configured; loading it may take seconds."""
 
     def tenant_session(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A transaction of the tenant, committed at the end of the block."""
@@ -131,9 +135,10 @@ def score_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure retrieval on questions whose right sections are known: either half, and both fused."""
+    """Measure retrieval on questions whose right sections are known: either half, both fused, and reranked."""
     runtime: CommandRuntime = ctx.obj
-    scores: dict[str, Score] = {name: Score() for name in Rankings.__slots__}
+    measured = [name for name in Rankings.__slots__ if name != "reranked" or runtime.rerank is not None]
+    scores: dict[str, Score] = {name: Score() for name in measured}
     try:
         for portion in _portions(_known_questions(questions), 64):
             for one, found in zip(portion, runtime.run(_rank_all(runtime, portion, label_key)), strict=True):
@@ -239,6 +244,7 @@ async def _search_all(
                 filters=filters,
                 k=count,
                 floor=floor,
+                rerank=runtime.rerank,
             )
             for question, vector in zip(questions, vectors, strict=True)
         ]
@@ -300,6 +306,7 @@ async def _rank_all(runtime: CommandRuntime, questions: list[_KnownQuestion], la
                 query=one.query,
                 query_vector=vector,
                 filters=Filters(on=today, labels=one.label(label_key)),
+                rerank=runtime.rerank,
             )
             for one, vector in zip(questions, vectors, strict=True)
         ]
@@ -329,7 +336,7 @@ def _line(hit: Hit) -> dict[str, Any]:
         "url": hit.url,
         "similarity": round(hit.similarity, 4),
         "coverage": round(hit.coverage, 4),
-        "reason": {"vector_rank": hit.reason.vector_rank, "lexical_rank": hit.reason.lexical_rank},
+        "reason": asdict(hit.reason),
     }
 
 

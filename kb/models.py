@@ -82,6 +82,7 @@ class Section(SQLModel, table=True):
     searched. A version written ahead of its `effective_from` is current beside the one it will replace.
     Effective dates are inclusive at `effective_from` and exclusive at `effective_to`.
     `labels` are access labels: none means everybody, else a reader needs one of them.
+    `embedding` is stored inside the row (migration 0022): the planner does not see what fetching it elsewhere costs.
     """
 
     __tablename__ = "kb_section"

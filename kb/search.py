@@ -2,13 +2,15 @@
 
 Promises: the best current sections that the reader may see and that are in force on the day, each with its version, its
 score and where it stood in either half; an empty list where nothing is near enough. Filters act inside the index scans,
-so that they do not cost recall. Refuses to answer from sections of another tenant, retired ones and foreign labels.
+so that they do not cost recall. Where a cross-encoder is given, it has the last word on the order of the best.
+Refuses to answer from sections of another tenant, retired ones and foreign labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -21,6 +23,11 @@ from kb.lexical import LexicalMatch, lexical_matches, weigh
 from kb.models import EMBEDDING_SIZE
 from kb.terms import SectionKey
 
+Rerank = Callable[[str, Sequence[str]], NDArray[np.float32]]
+"""A question and texts to how well each answers it, from 0 to 1, in the order of the texts."""
+
+RERANKED: Final = 20
+"""Sections that a cross-encoder reads for one question: it reads each anew, which takes some hundredths of a second."""
 POOL: Final = 60
 """Candidates taken from each half."""
 RANK_OFFSET: Final = 3
@@ -51,19 +58,23 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a section was found: its rank from 1 in either half (None: not among that half's candidates)."""
+    """Why a section was found: its rank from 1 in either half (None: not among that half's candidates).
+
+    `rerank_score` is what the cross-encoder gave it, from 0 to 1; None where none was asked.
+    """
 
     vector_rank: int | None
     lexical_rank: int | None
+    rerank_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A section version for a question.
 
-    `score` is from 0 to 1 and orders the hits of one question (1: first in both halves); `similarity` is the cosine and
-    compares between questions; `heading` is the document's title, else the section's id, where the section has none;
-    `coverage` is the weight of the question's words found, from 0 to 1.
+    `score` is from 0 to 1 and orders the hits of one question (1: first in both halves; the cross-encoder's where one
+    was asked); `similarity` is the cosine and compares between questions; `heading` is the document's title, else the
+    section's id, where the section has none; `coverage` is the weight of the question's words found, from 0 to 1.
     """
 
     section_id: str
@@ -88,6 +99,7 @@ async def search(
     filters: Filters,
     k: int = 5,
     floor: float = FLOOR,
+    rerank: Rerank | None = None,
 ) -> list[Hit]:
     """Find the sections that answer a question, best first.
 
@@ -99,59 +111,111 @@ async def search(
         filters: what may be found.
         k: how many at most.
         floor: cosine similarity that the best hit must reach, unless a hit has nearly all the question's words.
+        rerank: a cross-encoder, run in a thread of its own; it orders the first `RERANKED` of the fused list.
 
     Returns:
         At most `k` hits; ties end in the order of section ids. Empty where none reaches the floor: nothing is known
         about the question, and a list of the least unlike sections would be a guess.
     """
-    literal = vector_literal(query_vector)
     connection = await session.connection()
-    near, worded = await _halves(connection, tenant_id, query, literal, filters)
-    reasons = _reasons(near, worded)
-    scores = {key: _fused(reason) for key, reason in reasons.items()}
-    best = sorted(scores, key=lambda key: (-scores[key], key))[:k]
-    coverage = {match.key: match.coverage for match in worded}
-    rows = await _read(connection, tenant_id, literal, best)
-    hits = [
-        Hit(**rows[key], score=round(scores[key], 6), coverage=coverage.get(key, 0.0), reason=reasons[key])
-        for key in best
-    ]
+    found = await _candidates(connection, tenant_id, query, query_vector, filters)
+    read = max(k, RERANKED) if rerank is not None else k
+    hits = await _hits(connection, tenant_id, found, read)
+    if rerank is not None:
+        hits = await _reranked(rerank, query, hits)
+    hits = hits[:k]
     is_known = any(hit.similarity >= floor or hit.coverage >= COVERED_FLOOR for hit in hits)
     return hits if is_known else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rankings:
-    """The candidates of a question by either half and fused: section ids, best first."""
+    """The candidates of a question by either half and fused: section ids, best first.
+
+    `reranked` is the fused list with its beginning in the cross-encoder's order; empty where none was given.
+    """
 
     by_vector: tuple[str, ...]
     by_words: tuple[str, ...]
     fused: tuple[str, ...]
+    reranked: tuple[str, ...] = ()
 
 
 async def rank(
-    session: AsyncSession, *, tenant_id: str, query: str, query_vector: NDArray[np.float32], filters: Filters
+    session: AsyncSession,
+    *,
+    tenant_id: str,
+    query: str,
+    query_vector: NDArray[np.float32],
+    filters: Filters,
+    rerank: Rerank | None = None,
 ) -> Rankings:
     """What `search` chooses from, for measuring it; the arguments are its own."""
     connection = await session.connection()
-    near, worded = await _halves(connection, tenant_id, query, vector_literal(query_vector), filters)
-    reasons = _reasons(near, worded)
+    found = await _candidates(connection, tenant_id, query, query_vector, filters)
+    fused = tuple(key.section_id for key in found.best)
+    reranked: tuple[str, ...] = ()
+    if rerank is not None:
+        hits = await _reranked(rerank, query, await _hits(connection, tenant_id, found, RERANKED))
+        reranked = (*(hit.section_id for hit in hits), *fused[RERANKED:])
     return Rankings(
-        by_vector=tuple(key.section_id for key in near),
-        by_words=tuple(match.key.section_id for match in worded),
-        fused=tuple(key.section_id for key in sorted(reasons, key=lambda key: (-_fused(reasons[key]), key))),
+        by_vector=tuple(key.section_id for key in found.near),
+        by_words=tuple(match.key.section_id for match in found.worded),
+        fused=fused,
+        reranked=reranked,
     )
 
 
-async def _halves(
-    connection: AsyncConnection, tenant_id: str, query: str, literal: str, filters: Filters
-) -> tuple[list[SectionKey], list[LexicalMatch]]:
-    """The nearest by vector and the best by words."""
-    values = _filter_values(filters)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidates:
+    """What both halves found for a question vector; `best` is fused, best first."""
+
+    literal: str
+    near: Sequence[SectionKey]
+    worded: Sequence[LexicalMatch]
+    reasons: Mapping[SectionKey, Reason]
+    best: Sequence[SectionKey]
+
+
+async def _candidates(
+    connection: AsyncConnection, tenant_id: str, query: str, vector: NDArray[np.float32], filters: Filters
+) -> _Candidates:
+    literal, values = vector_literal(vector), _filter_values(filters)
     near = await _vector_matches(connection, tenant_id, literal, values)
     words = await weigh(connection, tenant_id=tenant_id, question=query, language=filters.language or DEFAULT_LANGUAGE)
     worded = await lexical_matches(connection, words, tenant_id=tenant_id, filters=_FILTERS, values=values, pool=POOL)
-    return near, worded
+    reasons = _reasons(near, worded)
+    best = sorted(reasons, key=lambda key: (-_fused(reasons[key]), key))
+    return _Candidates(literal=literal, near=near, worded=worded, reasons=reasons, best=best)
+
+
+async def _hits(connection: AsyncConnection, tenant_id: str, found: _Candidates, most: int) -> list[Hit]:
+    """The best as they stand in the database."""
+    keys = found.best[:most]
+    rows = await _read(connection, tenant_id, found.literal, keys)
+    coverage = {match.key: match.coverage for match in found.worded}
+    return [
+        Hit(
+            **rows[key],
+            score=round(_fused(found.reasons[key]), 6),
+            coverage=coverage.get(key, 0.0),
+            reason=found.reasons[key],
+        )
+        for key in keys
+    ]
+
+
+async def _reranked(rerank: Rerank, query: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits in the cross-encoder's order; where it makes no difference, the fused order stands."""
+    if not query.strip() or not hits:
+        return list(hits)
+    texts = [f"{hit.heading}\n{hit.text}" for hit in hits]
+    scores = [round(float(score), 6) for score in await asyncio.to_thread(rerank, query, texts)]
+    rescored = [
+        replace(hit, score=score, reason=replace(hit.reason, rerank_score=score))
+        for hit, score in zip(hits, scores, strict=True)
+    ]
+    return sorted(rescored, key=lambda hit: -hit.score)
 
 
 _FILTERS: Final = """

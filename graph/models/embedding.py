@@ -8,7 +8,7 @@ Importing the libraries takes about six seconds, so the loader imports them and 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -19,21 +19,24 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DIMENSIONS: Final = 384
+_BATCH: Final = 32
+"""Texts of one call at most."""
+_PADDING: Final = 200
+"""Characters of padding that take a processor about as long as another call."""
 
 
 class Embedder:
     """Embeds texts in batches; the same text is computed once while it stays among the last `cache_size`.
 
-    Batches are small because the texts of one are padded to its longest: on a processor that costs more than it saves.
-    Safe to share between threads: one lock guards the cache and the model, because torch already uses the cores it was
-    given inside one call.
+    The texts of a batch are padded to its longest, so those of like length go together: a ticket as a whole beside its
+    sentences would cost as much as so many wholes. Safe to share between threads: one lock guards the cache and the
+    model, because torch already uses the cores it was given inside one call.
     """
 
-    def __init__(self, model: SentenceTransformer, *, cache_size: int = 4096, batch_size: int = 8) -> None:
+    def __init__(self, model: SentenceTransformer, *, cache_size: int = 4096) -> None:
         self._model = model
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._cache_size = cache_size
-        self._batch_size = batch_size
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -51,18 +54,34 @@ class Embedder:
         return rows
 
     def _compute(self, texts: list[str]) -> NDArray[np.float32]:
-        vectors = self._model.encode(
-            texts,
-            batch_size=self._batch_size,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        for places in _batches([len(text) for text in texts]):
+            rows[places] = self._model.encode(
+                [texts[place] for place in places],
+                batch_size=len(places),
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+        return rows
 
     def _recall(self, text: str) -> NDArray[np.float32]:
         self._cache.move_to_end(text)
         return self._cache[text]
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of all texts, the longest first; a batch ends where padding the next text would cost more than a call."""
+    batch: list[int] = []
+    padding = 0
+    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
+        padding += lengths[batch[0]] - lengths[place] if batch else 0
+        if batch and (padding > _PADDING or len(batch) == _BATCH):
+            yield batch
+            batch, padding = [], 0
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def load_embedder(*, threads: int | None = None, cache_size: int = 4096) -> Embedder:

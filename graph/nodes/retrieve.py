@@ -40,6 +40,7 @@ async def retrieve(context: StepContext) -> Step:
             query_vector=vectors[0],
             k=SECTIONS,
             filters=Filters(on=context.now.date(), labels=labels),
+            rerank=context.runtime.rerank,
         )
     found = Sections(
         tuple(

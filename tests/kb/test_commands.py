@@ -27,6 +27,7 @@ class Runtime:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self.embed = WordEmbedding()
+        self.rerank = None
 
     @asynccontextmanager
     async def tenant_session(self) -> AsyncIterator[AsyncSession]:
