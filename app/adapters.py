@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from app.scopes import check_stage
+from app.settings import Environment
 from app.tenants import OrdersSettings, StripeSettings, ZendeskSettings
 from connectors.orders.client import OrdersAdapter
 from connectors.stripe.client import StripeAdapter
@@ -30,8 +32,13 @@ def zendesk_adapter(settings: ZendeskSettings, *, now: Callable[[], datetime]) -
     )
 
 
-def stripe_adapter(settings: StripeSettings) -> StripeAdapter:
-    """The adapter of one Stripe account."""
+def stripe_adapter(settings: StripeSettings, environment: Environment = Environment.DEV) -> StripeAdapter:
+    """The adapter of one Stripe account.
+
+    Raises:
+        SettingsError: a live key outside of `prod`, or a test key in it.
+    """
+    check_stage(settings, environment)
     return StripeAdapter(
         settings.api_key.get_secret_value(),
         base_url=settings.base_url,

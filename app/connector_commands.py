@@ -59,11 +59,16 @@ def restore_command(
     """Let a connector act again, once its credential has its permissions back (`countersign doctor` checks them)."""
     from app.ambient import new_id
     from app.errors import UsageError
+    from app.scopes import over_scoped
     from graph.gate import set_draft_only
 
     if connector not in CONNECTORS:
         raise UsageError(f"unknown connector {connector!r}; write one of {', '.join(CONNECTORS)}")
     commanding = _commanding(ctx)
+    tenant = commanding.settings.tenants.get(commanding.tenant_id)
+    wide = over_scoped(tenant).get(connector) if tenant is not None else None
+    if wide is not None:
+        raise UsageError(f"{connector} stays draft-only: {wide}")
 
     async def work() -> bool:
         async with commanding.tenant_session() as session:

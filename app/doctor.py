@@ -17,6 +17,7 @@ from app.errors import AppError, SettingsError
 from app.findings import Check, State, note, ok, wrong
 from app.keys.ring import FILE, masters_of
 from app.log_checks import key_findings, log_findings
+from app.scopes import over_scoped
 from app.settings import Environment, Provider, Settings
 from app.setup import policy_text
 from app.storage import locate
@@ -132,6 +133,8 @@ def _models(settings: Settings) -> Iterator[Check]:
 
 
 def _tenant(name: str, tenant: TenantSettings, settings: Settings, now: Clock) -> Iterator[Check]:
+    for connector, why in over_scoped(tenant).items():
+        yield note(f"{name} {connector}", f"draft-only: {why}", "nothing automatic is done with it until then")
     if tenant.zendesk is None:
         yield wrong(f"{name} zendesk", "not configured", f"set tenants.{name}.zendesk; see docs/settings.md")
     else:
@@ -175,7 +178,10 @@ def _stripe(name: str, settings: StripeSettings, environment: Environment) -> It
     if not settings.webhook_secrets:
         yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
     try:
-        found = stripe_adapter(settings).probe()
+        found = stripe_adapter(settings, environment).probe()
+    except SettingsError as error:
+        yield wrong(subject, str(error), "nothing is read or sent with it until then")
+        return
     except ConnectorError as error:
         yield wrong(subject, str(error), "check api_key and network")
         return
@@ -187,12 +193,6 @@ def _stripe(name: str, settings: StripeSettings, environment: Environment) -> It
         yield note(subject, f"no clear answer on: {', '.join(unknown)}", "ask again later")
     else:
         yield ok(subject, f"the key has every permission it needs, API version {found.api_version}")
-    if not found.is_restricted:
-        yield note(subject, "a secret key, which may do everything", "make a restricted key (rk_...) instead")
-    if found.is_live and environment is not Environment.PROD:
-        yield wrong(subject, f"a live key in environment {environment.value!r}", "use a test key here")
-    if not found.is_live and environment is Environment.PROD and settings.base_url is None:
-        yield wrong(subject, "a test key in environment 'prod'", "use a live key here")
 
 
 def _orders(name: str, settings: OrdersSettings) -> Iterator[Check]:

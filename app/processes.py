@@ -60,6 +60,7 @@ def worker(ctx: typer.Context) -> None:
     from app.notices.noticing import Noticing, mailer_of, places_of
     from app.retaining import Retaining
     from app.runtime import librarians_of, open_advancer
+    from app.scopes import hold_back
     from app.setup import publish_initial_policies
     from app.waiting.upkeep import Upkeep, rules_of
     from app.witnessing import Witnessing, sinks_of
@@ -75,6 +76,7 @@ def worker(ctx: typer.Context) -> None:
             await publish_initial_policies(database, settings, advancer.runtime.now)
             print(f"worker {advancer.runtime.worker_id} is ready", file=sys.stderr)
             now, stopping = advancer.runtime.now, asyncio.Event()
+            await hold_back(database.tenant, settings.tenants, now, new_id)
             await tell_of_credentials(database.tenant, advancer.runtime.vault, settings, now, new_id)
             names, signer = list(advancer.machines), load_signer(settings)
             write_public(settings, signer)

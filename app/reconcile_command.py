@@ -46,7 +46,8 @@ def _adapters(commanding: Commanding, named: str | None) -> dict[str, StripeAdap
     if named is not None and named not in tenants:
         raise UsageError(f"no tenant {named!r} is configured; there are {', '.join(sorted(tenants)) or 'none'}")
     chosen = [named] if named is not None else sorted(tenants)
-    adapters = {name: stripe_adapter(stripe) for name in chosen if (stripe := tenants[name].stripe) is not None}
+    stage = commanding.settings.environment
+    adapters = {name: stripe_adapter(stripe, stage) for name in chosen if (stripe := tenants[name].stripe) is not None}
     if not adapters:
         raise UsageError("no tenant with Stripe is configured; `countersign doctor` says what is missing")
     return adapters

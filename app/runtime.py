@@ -21,7 +21,7 @@ from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.ambient import business_clock, new_id, new_key, vault_of
 from app.db import Database
 from app.errors import SettingsError
-from app.settings import ModelSettings, Provider, Settings
+from app.settings import Environment, ModelSettings, Provider, Settings
 from app.storage import Storage
 from app.tenants import TenantSettings
 from graph.build import build
@@ -45,11 +45,16 @@ CHECKPOINT_MODULES: Final = None
 """No type of ours is in a checkpoint, so none may be brought to life from one."""
 
 
-def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], datetime]) -> Tenant:
+def tenant_of(
+    tenant_id: str,
+    settings: TenantSettings,
+    now: Callable[[], datetime],
+    environment: Environment = Environment.DEV,
+) -> Tenant:
     """A tenant's adapters.
 
     Raises:
-        SettingsError: the tenant lacks Zendesk or Stripe.
+        SettingsError: the tenant lacks Zendesk or Stripe, or its Stripe key is of another stage.
     """
     if settings.zendesk is None or settings.stripe is None:
         raise SettingsError(
@@ -64,7 +69,7 @@ def tenant_of(tenant_id: str, settings: TenantSettings, now: Callable[[], dateti
     return Tenant(
         tenant_id=tenant_id,
         zendesk=zendesk_adapter(zendesk, now=now),
-        stripe=stripe_adapter(stripe),
+        stripe=stripe_adapter(stripe, environment),
         orders=orders_adapter(orders) if orders is not None else None,
         order_mapping=orders.mapping if orders is not None else None,
         credentials={
@@ -171,7 +176,7 @@ async def open_advancer(
     if not settings.tenants:
         raise SettingsError(["no tenant is configured; see docs/settings.md, or run `countersign demo`"])
     now = business_clock(settings)
-    tenants = {name: tenant_of(name, tenant, now) for name, tenant in settings.tenants.items()}
+    tenants = {name: tenant_of(name, tenant, now, settings.environment) for name, tenant in settings.tenants.items()}
     embedder = embedder or load_embedder(threads=settings.models.threads)
     database = Database(storage.app_url, pool_size=pool_size)
     try:

@@ -122,7 +122,7 @@ class StripeSettings(BaseModel):
 
     model_config = FROZEN
 
-    api_key: SecretStr = Field(description="restricted key rk_..., or a secret key sk_...")
+    api_key: SecretStr = Field(description="restricted key rk_...; with a secret key sk_... nothing is automatic")
     base_url: Address | None = Field(
         default=None,
         description="another address than Stripe's, such as the sandbox's",

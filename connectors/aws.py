@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from connectors.errors import AccessDenied, VendorRefused, VendorUnavailable
@@ -53,23 +54,28 @@ class AwsService:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            return call(self._client())
+            return call(_client(self))
         except ClientError as error:
             raise _refused(error.response, told, needs, otherwise) from error
         except BotoCoreError as error:
             name = f"{self.service.upper()} does not answer ({type(error).__name__})"
             raise VendorUnavailable(f"{told}: {name}") from error
 
-    def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
 
-        config = Config(
-            connect_timeout=self.timeout_s, read_timeout=self.timeout_s, retries={"max_attempts": 1, "mode": "standard"}
-        )
-        return boto3.session.Session().client(
-            self.service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
-        )
+@lru_cache(maxsize=16)
+def _client(service: AwsService) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """One client for each service and place: making one reads the SDK's model of the service; threads may share it."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        connect_timeout=service.timeout_s,
+        read_timeout=service.timeout_s,
+        retries={"max_attempts": 1, "mode": "standard"},
+    )
+    return boto3.session.Session().client(
+        service.service, region_name=service.region, endpoint_url=service.endpoint_url, config=config
+    )
 
 
 def _refused(response: Any, told: str, needs: str, otherwise: str) -> VendorRefused | VendorUnavailable:  # noqa: ANN401

@@ -137,7 +137,7 @@ def _facts(dossier: Dossier | None) -> Iterator[str]:
         states = sorted({item.fulfilment.value for item in order.items or () if item.fulfilment is not None})
         yield f"Order {order.id}: {', '.join(states) or 'state not known'}."
     if dossier.draft_only:
-        yield f"Not readable now: {', '.join(dossier.draft_only)}."
+        yield f"Draft-only now: {', '.join(dossier.draft_only)}."
 
 
 def _attached(findings: Findings) -> Iterator[str]:
