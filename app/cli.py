@@ -34,6 +34,7 @@ APPLICATION_COMMANDS: Final = {
     "kb": "app.knowledge_commands:app",
     "keys": "app.keys.commands:app",
     "migrate": "app.commands:migrate",
+    "packet": "app.packet.command:packet_command",
     "policy": "app.policy_commands:app",
     "reconcile": "app.reconcile_command:reconcile",
     "runs": "app.run_commands:app",
