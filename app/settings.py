@@ -116,6 +116,13 @@ class ModelSettings(BaseModel):
         default="local",
         description="models that give a second opinion on attacks and sensitive topics; `local` asks none",
     )
+    customer: ModelOrder = Field(
+        default="claude-haiku-5-5",
+        description="models that play customers in `countersign evals run --customers model`",
+    )
+    grade: ModelOrder = Field(
+        default="claude-sonnet-5-5", description="models that grade the style of replies in `countersign evals style`"
+    )
     timeout_s: float = Field(
         default=60.0, gt=0, le=600, description="seconds until a call counts as lost, and no further one is begun"
     )

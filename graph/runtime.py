@@ -65,3 +65,4 @@ class Runtime:
     worker_id: str
     lease_s: float = 3.0
     rerank: Rerank | None = None
+    sections_found: int = 5  # of the knowledge that a run looks at, best first

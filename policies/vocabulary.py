@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Intent(StrEnum):
@@ -115,6 +116,12 @@ class ModelRole(StrEnum):
     DRAFT = "draft"  # the words of a reply
     SUMMARISE = "summarise"  # what a colleague should know
     SAFETY = "safety"  # a second opinion on whether the message is an attack or sensitive
+    CUSTOMER = "customer"  # in evaluations: what a simulated customer writes next
+    GRADE = "grade"  # in evaluations: how a reply reads
+
+
+ROLES_OF_RUNS: Final = tuple(role for role in ModelRole if role not in {ModelRole.CUSTOMER, ModelRole.GRADE})
+"""The roles that work on tickets; a policy may name models for them. The others only evaluate."""
 
 
 class Tool(StrEnum):

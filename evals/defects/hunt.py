@@ -17,6 +17,7 @@ from evals.gates.scenarios import Bounds
 from evals.suites.comparing import ScenarioFlip, compared
 from evals.suites.files import Filed
 from evals.suites.making import made
+from evals.suites.place import Variant
 from evals.suites.results import Results, TrialResult
 from evals.suites.running import Hall
 
@@ -106,7 +107,7 @@ class Hunt:
             trials=1,
             seed=self._seed,
             workers=self._workers,
-            models=ModelSettings(),
+            variant=Variant(ModelSettings()),
             progress=lambda _: None,
         )
 
@@ -130,5 +131,7 @@ def _portions(filed: Sequence[Filed]) -> Iterator[Sequence[Filed]]:
 
 
 def _report(trials: Sequence[TrialResult]) -> Results:
-    under = made(trials, seed=0, trials=1, models=ModelSettings(), workers=None, load=(0.0, 0.0, 0.0), seconds=0.0)
+    under = made(
+        trials, seed=0, trials=1, variant=Variant(ModelSettings()), workers=None, load=(0.0, 0.0, 0.0), seconds=0.0
+    )
     return Results(made=under, trials=tuple(trials))

@@ -98,3 +98,17 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(value, dict):
             raise ValueError(f"{path} line {number} is no object: write one object a line")  # noqa: TRY004 -- bad input
         yield value
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The payloads of a file of JSON lines with `text`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a line is no object, or has no text; the message names file, line and what to write.
+    """
+    for number, line in enumerate(lines_of(path), start=1):
+        text = line.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f'{path} object {number}: no text: write {{"text": "..."}}')
+        yield text

@@ -28,6 +28,19 @@ def run_command(  # noqa: PLR0913 - options
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes; as many as cores else.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Only scenarios with this tag; repeatable.")] = None,
     only: Annotated[list[str] | None, typer.Option("--id", help="Only this scenario; repeatable.")] = None,
+    part: Annotated[
+        int | None,
+        typer.Option("--slice", min=1, help="Only so many scenarios, evenly out of all suites; always the same."),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="Decide with this file in the place of the shipped policy.")
+    ] = None,
+    sections: Annotated[
+        int, typer.Option("--sections", min=1, max=20, help="Sections of the knowledge that are found for a ticket.")
+    ] = 5,
+    customers: Annotated[
+        str, typer.Option("--customers", help="Who speaks for simulated customers: script, or model with a key.")
+    ] = "script",
     report: Annotated[
         Path | None, typer.Option("--report", help="Write report.json, report.md and report.html to this folder.")
     ] = None,
@@ -35,11 +48,16 @@ def run_command(  # noqa: PLR0913 - options
 ) -> None:
     """Play scenarios against the doubles and score how they end. Exit status 1 where harm was done or a goal missed."""
     from evals.suites.errors import SuiteError
-    from evals.suites.files import SHIPPED_SUITES, chosen, read_suites
+    from evals.suites.files import SHIPPED_SUITES, chosen, decided_by, read_suites, sliced
+    from evals.suites.place import Variant, speakers
 
     commanding: Commanding = ctx.obj
     try:
+        models = commanding.settings.models
+        variant = Variant(models, sections, speakers(customers, models))
         filed = chosen(read_suites(paths or [SHIPPED_SUITES]), tags=tag or [], ids=only or [])
+        filed = filed if policy is None else decided_by(filed, policy)
+        filed = filed if part is None else sliced(filed, part)
     except SuiteError as error:
         for problem in error.problems:
             typer.echo(problem, err=True)
@@ -48,10 +66,9 @@ def run_command(  # noqa: PLR0913 - options
     from evals.suites.results import Results, summary
     from evals.suites.showing import shown, written
 
-    models = commanding.settings.models
-    found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, models=models)
+    found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, variant=variant)
     results = Results(
-        made=made(found, seed=seed, trials=trials, models=models, workers=workers, load=load, seconds=seconds),
+        made=made(found, seed=seed, trials=trials, variant=variant, workers=workers, load=load, seconds=seconds),
         trials=tuple(found),
     )
     if report is not None:

@@ -12,10 +12,11 @@ import typer
 
 if TYPE_CHECKING:
     from evals.suites.comparing import Comparison
-    from evals.suites.results import Results
+    from evals.suites.results import Made, Results
     from evals.suites.statistics import Shift
 
 INPUT_ERROR: Final = 2
+SHOWN: Final = 12
 
 Report = Annotated[Path, typer.Argument(help="A report.json of `evals run --report`.")]
 
@@ -39,16 +40,37 @@ def compare_command(
             typer.echo(problem, err=True)
         raise typer.Exit(INPUT_ERROR) from error
     if as_json:
-        form = asdict(found)
+        form = {"differs": list(differing(before.made, after.made)), **asdict(found)}
         form["flips"] = [{**asdict(flip), "is_worse": flip.is_worse} for flip in found.flips]
         typer.echo(json.dumps(form, ensure_ascii=False))
     else:
         typer.echo("\n".join(_lines(before, after, found)))
 
 
+def differing(before: Made, after: Made) -> Iterator[str]:
+    """What the two runs were made with otherwise: provider, models and prompts, policy, retrieval, customers, seed."""
+    a, b = _made_with(before), _made_with(after)
+    return (f"{name} {a[name]} -> {b[name]}" for name in a if a[name] != b[name])
+
+
+def _made_with(made: Made) -> dict[str, str]:
+    return {
+        "commit": made.commit,
+        "provider": made.provider,
+        "models": ", ".join(made.models),
+        "models and prompts": ", ".join(made.asked),
+        "policies": ", ".join(policy[:SHOWN] for policy in made.policies),
+        "retrieval": ", ".join(f"{name} {value}" for name, value in made.retrieval.items()),
+        "customers": made.customers,
+        "seed": str(made.seed),
+        "trials": str(made.trials),
+    }
+
+
 def _lines(before: Results, after: Results, found: Comparison) -> Iterator[str]:
     for name, side in (("A", before), ("B", after)):
         yield f"{name}: commit {side.made.commit}, {side.made.provider}, seed {side.made.seed}"
+    yield from (f"differs: {one}" for one in differing(before.made, after.made))
     yield f"{found.scenarios} scenarios in both" + _missing(found)
     yield f"correct          {_shift(found.correct)}, chance {found.chance:.3f} (McNemar)"
     yield f"correct or safe  {_shift(found.in_order)}"

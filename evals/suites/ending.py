@@ -69,6 +69,9 @@ class Ending(_Value):
         unfinished: whether something still moved when the runner gave up.
         troubles: what went wrong in the runner or could not be played, in words.
         transcript: what happened, a line each.
+        conversation: what customer and shop said in public about the first ticket, oldest first.
+        asked: models that were asked, each as its role, name and hash of its prompt.
+        customer_cost_usd_micros: what a model that played the customer cost.
     """
 
     tickets: tuple[TicketEnd, ...]
@@ -82,3 +85,6 @@ class Ending(_Value):
     unfinished: bool = False
     troubles: tuple[str, ...] = ()
     transcript: tuple[str, ...] = ()
+    conversation: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    customer_cost_usd_micros: int = 0

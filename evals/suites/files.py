@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +84,28 @@ def chosen(filed: Sequence[Filed], *, tags: Sequence[str], ids: Sequence[str]) -
     if not found:
         raise SuiteError((f"no scenario has the tags {', '.join(tags)}: correct --tag",))
     return found
+
+
+def decided_by(filed: Sequence[Filed], path: Path) -> list[Filed]:
+    """The scenarios with another policy in the place of the shipped one; those with a policy of their own keep it.
+
+    Raises:
+        SuiteError: the file cannot be used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        parse_policy(text, name=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError((f"{path}: cannot be read: name a policy file",)) from error
+    except PolicyFileError as error:
+        raise SuiteError(tuple(str(problem) for problem in error.problems)) from error
+    return [replace(one, policy_text=text) if one.scenario.policy == SHIPPED_POLICY else one for one in filed]
+
+
+def sliced(filed: Sequence[Filed], count: int) -> list[Filed]:
+    """So many of the scenarios, evenly out of all suites: always the same ones, in their order."""
+    step = max(1.0, len(filed) / count)
+    return [filed[int(number * step)] for number in range(min(count, len(filed)))]
 
 
 def _files(path: Path, problems: list[str]) -> list[Path]:

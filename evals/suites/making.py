@@ -15,12 +15,14 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from app.settings import ModelSettings, Provider, machine_clock
+from app.settings import Provider, machine_clock
 from evals.suites.files import Filed
+from evals.suites.place import Variant
 from evals.suites.results import Made, TrialResult
 from evals.suites.running import opened_hall
 from evals.suites.scoring import Mark
 from graph.models.gateway import LOCAL_MODEL
+from kb.search import FLOOR, POOL, RANK_OFFSET
 
 VERSIONS: Final = (
     "countersign",
@@ -32,11 +34,12 @@ VERSIONS: Final = (
     "torch",
     "sentence-transformers",
 )
+EMBEDDING: Final = "all-MiniLM-L6-v2"
 Load = tuple[float, float, float]
 
 
 def played(
-    filed: Sequence[Filed], *, trials: int, seed: int, workers: int | None, models: ModelSettings
+    filed: Sequence[Filed], *, trials: int, seed: int, workers: int | None, variant: Variant
 ) -> tuple[list[TrialResult], float, Load]:
     """Play them with a progress bar; the trials, the seconds it took, and the machine's load before."""
     load = os.getloadavg()
@@ -58,7 +61,9 @@ def played(
             progress.update(task, advance=1, description=words)
 
         with opened_hall() as hall:
-            found = hall.play(filed, trials=trials, seed=seed, workers=workers or cores(), models=models, progress=tell)
+            found = hall.play(
+                filed, trials=trials, seed=seed, workers=workers or cores(), variant=variant, progress=tell
+            )
     return found, time.monotonic() - started, load
 
 
@@ -72,12 +77,13 @@ def made(
     *,
     seed: int,
     trials: int,
-    models: ModelSettings,
+    variant: Variant,
     workers: int | None,
     load: Load,
     seconds: float,
 ) -> Made:
     """Under what a report was made."""
+    models = variant.models
     is_claude = models.provider is Provider.CLAUDE
     return Made(
         commit=commit(),
@@ -86,12 +92,26 @@ def made(
         trials=trials,
         provider=models.provider.value,
         models=(models.triage, models.plan) if is_claude else (LOCAL_MODEL,),
+        asked=_asked(found),
+        retrieval={
+            "embedding": EMBEDDING,
+            "sections_found": variant.sections_found,
+            "floor_percent": round(FLOOR * 100),
+            "pool": POOL,
+            "rank_offset": RANK_OFFSET,
+        },
+        customers=variant.customers.value,
         policies=dict(Counter(one.ending.policy_hash for one in found)),
         versions={"python": sys.version.split()[0], **{name: version(name) for name in VERSIONS}},
         workers=workers or cores(),
         load=load,
         seconds=round(seconds, 1),
     )
+
+
+def _asked(found: Sequence[TrialResult]) -> dict[str, int]:
+    """Which models with which prompts answered, and in how many trials."""
+    return dict(sorted(Counter(one for trial in found for one in set(trial.ending.asked)).items()))
 
 
 def commit() -> str:

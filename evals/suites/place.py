@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,7 @@ from app.listening import free_port
 from app.models import Tenant as TenantRow
 from app.runtime import CHECKPOINT_MODULES, gateway_of, tenant_of
 from app.sandboxed import BOT_EMAIL, LOOPBACK, SHOP, STRIPE_PERMISSIONS, SUBDOMAIN
-from app.settings import SANDBOX_FILE, ModelSettings, Settings
+from app.settings import SANDBOX_FILE, ModelSettings, Provider, Settings
 from app.tenants import TenantSettings
 from app.web.app import create_app
 from connectors.sandbox.clock import SandboxClock
@@ -40,6 +41,7 @@ from connectors.sandbox.composition import Sandbox, SandboxConfig, create_sandbo
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.server import serve
 from connectors.sandbox.world.parts import Article
+from evals.suites.errors import SuiteError
 from evals.suites.files import Filed
 from evals.suites.scenario import SHIPPED_POLICY, Scenario
 from evals.trials.ground import Switchboard
@@ -64,6 +66,42 @@ _ZENDESK_SECRET: Final = "suite-zendesk-secret-0001"  # noqa: S105
 _STRIPE_KEY: Final = "rk_test_suite00000000000001"
 _STRIPE_SECRET: Final = "whsec_suite000000000000001"  # noqa: S105
 _ORDERS_TOKEN: Final = "suite-orders-token-0001"  # noqa: S105
+
+
+class Customers(StrEnum):
+    """Who speaks for simulated customers."""
+
+    SCRIPT = "script"  # the lines of the scenario; needs no key
+    MODEL = "model"  # a model, where the scenario states a goal
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How scenarios are played: what two runs of the same scenarios may differ in, besides the commit.
+
+    Args:
+        models: which provider understands, chooses and words, with which models and prompts.
+        sections_found: of the knowledge, for one ticket.
+        customers: who speaks for simulated customers.
+    """
+
+    models: ModelSettings
+    sections_found: int = 5
+    customers: Customers = Customers.SCRIPT
+
+
+def speakers(name: str, models: ModelSettings) -> Customers:
+    """Who speaks for simulated customers, by the word of a command.
+
+    Raises:
+        SuiteError: no such word, or a model is meant and none is configured.
+    """
+    if name not in set(Customers):
+        raise SuiteError((f"--customers {name!r}: not known: write {' or '.join(Customers)}",))
+    if name == Customers.MODEL and models.provider is not Provider.CLAUDE:
+        sentence = "--customers model: no model outside: set COUNTERSIGN_MODELS__PROVIDER=claude and its key"
+        raise SuiteError((sentence,))
+    return Customers(name)
 
 
 @dataclass(slots=True)
@@ -101,6 +139,7 @@ class Place:
     machine: Machine
     ids: _Ids
     tenants: dict[str, Tenant]
+    customers: Customers
     policies: dict[str, PolicyVersion] = field(default_factory=dict)
 
 
@@ -115,6 +154,7 @@ class Stage:
     clock: SandboxClock
     advancer: Advancer
     policy_hash: str
+    customers: Customers
 
     @property
     def runtime(self) -> Runtime:
@@ -130,7 +170,7 @@ def prepare_folder(folder: Path) -> None:
 
 @asynccontextmanager
 async def opened_place(
-    folder: Path, database_url: str, tenants: Sequence[str], embedder: Embedder, embed: Embed, models: ModelSettings
+    folder: Path, database_url: str, tenants: Sequence[str], embedder: Embedder, embed: Embed, variant: Variant
 ) -> AsyncIterator[Place]:
     """The web process serving, for as long as the block lasts.
 
@@ -140,12 +180,12 @@ async def opened_place(
         tenants: of every trial that may be played here.
         embedder: loaded already.
         embed: the same, for documents and questions; may remember.
-        models: which provider understands and chooses.
+        variant: how scenarios are played.
     """
     vendors_port, web_port = free_port(), free_port()
     tenant = _tenant_settings(f"http://{LOOPBACK}:{vendors_port}")
     settings = Settings(
-        data_dir=folder, port=web_port, pages=False, models=models, tenants=dict.fromkeys(tenants, tenant)
+        data_dir=folder, port=web_port, pages=False, models=variant.models, tenants=dict.fromkeys(tenants, tenant)
     )
     clock, switchboard, ids = sandbox_clock(folder), Switchboard(), _Ids()
     present: dict[str, Tenant] = {}
@@ -160,10 +200,13 @@ async def opened_place(
         gateway=gateway_of(settings, embedder, database.tenant, clock.now),
         embed=embed,
         worker_id="suite",
+        sections_found=variant.sections_found,
     )
     try:
         with serve(switchboard, port=vendors_port), serve(create_app(settings, database_url), port=web_port):
-            yield Place(settings, database, clock, switchboard, runtime, build(runtime, None), ids, present)
+            yield Place(
+                settings, database, clock, switchboard, runtime, build(runtime, None), ids, present, variant.customers
+            )
     finally:
         await database.close()
 
@@ -202,7 +245,9 @@ async def opened_stage(place: Place, filed: Filed, tenant: str, *, seed: int) ->
             saver = AsyncPostgresSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=CHECKPOINT_MODULES))
             machine = place.machine.copy({"checkpointer": saver})
             advancer = Advancer(place.runtime, {tenant: machine})
-            yield Stage(tenant, filed.scenario, place.database, sandbox, place.clock, advancer, policy_hash)
+            yield Stage(
+                tenant, filed.scenario, place.database, sandbox, place.clock, advancer, policy_hash, place.customers
+            )
     finally:
         sandbox.deliveries.close()
         parts.zendesk.close()

@@ -25,8 +25,9 @@ from connectors.errors import ConnectorError
 from connectors.sandbox.faults import FaultKind
 from connectors.sandbox.world.loading import Keys, arrive, load
 from connectors.sandbox.world.parts import FaultLine, Reviewer
+from evals.suites.customers import CUSTOMER, DESK, Conversation, Talk
 from evals.suites.ending import Ending, Refunded, Replay, TicketEnd, Use
-from evals.suites.place import START, Stage
+from evals.suites.place import START, Customers, Stage
 from graph.audit.verify import verify
 from graph.intake.stripe_events import take_in
 from graph.replay.running import Different, Identical, NotReplayed, newest_runs, replays
@@ -77,6 +78,10 @@ _HELD: Final = "SELECT DISTINCT run_id FROM effect WHERE state = 'held' ORDER BY
 _LEASES: Final = "UPDATE effect SET leased_until = NULL WHERE leased_until IS NOT NULL"
 """A worker that moves by hand holds no lease between its moves."""
 _RUNS: Final = "SELECT * FROM run ORDER BY started_at, run_id"
+_ASKED: Final = """
+    SELECT DISTINCT concat_ws(' ', body->>'role', body->>'model', body->>'prompt_hash') AS asked FROM audit_event
+     WHERE kind = 'model.called' AND body->>'outcome' = 'done' ORDER BY asked
+"""
 _STORY: Final = """
     SELECT at, kind, actor, body FROM audit_event WHERE kind NOT IN ('tool.called', 'event.received') ORDER BY seq
 """
@@ -89,6 +94,7 @@ class Trial:
     stage: Stage
     keys: Keys = field(default_factory=lambda: Keys({}, {}, {}, {}))
     people: list[Reviewer] = field(default_factory=list)
+    talk: Talk | None = None
     asked_at: datetime | None = None
     swept: bool = False
     before: frozenset[str] = frozenset()
@@ -104,7 +110,7 @@ class Trial:
 async def play(stage: Stage) -> Ending:
     """Play a scenario on its stage to the end."""
     started = time.perf_counter()
-    trial = Trial(stage, people=list(stage.scenario.reviewer))
+    trial = Trial(stage, people=list(stage.scenario.reviewer), talk=_talk(stage))
     is_over = False
     try:
         _arrives(trial)
@@ -114,6 +120,13 @@ async def play(stage: Stage) -> Ending:
         trial.troubles.append(f"{type(error).__name__}: {error} at {_where(error)}")
     wall_ms = round((time.perf_counter() - started) * 1000)
     return await _ending(trial, wall_ms=wall_ms, is_over=is_over)
+
+
+def _talk(stage: Stage) -> Talk | None:
+    customer = stage.scenario.customer
+    if customer is None:
+        return None
+    return Talk(customer, stage.runtime.gateway if stage.customers is Customers.MODEL else None)
 
 
 def _where(error: Exception) -> str:
@@ -142,7 +155,7 @@ async def _until_nothing_is_due(trial: Trial) -> bool:
     """Work, let people answer, move time; whether the end was reached."""
     for _ in range(MOMENTS):
         await _work(trial)
-        if await _people_answer(trial):
+        if await _people_answer(trial) or await _customer_answers(trial):
             continue
         due = await _next_moment(trial)
         if due is None:
@@ -213,6 +226,8 @@ async def _next_moment(trial: Trial) -> datetime | None:
         moments.append(later)
     if trial.people and trial.asked_at is not None:
         moments.append(trial.asked_at + timedelta(seconds=trial.people[0].after_s))
+    if trial.talk is not None and trial.talk.next is not None:
+        moments.append(trial.talk.next[0])
     if not trial.swept and await _is_missed(trial):
         trial.swept = True
         moments.append(now + SWEPT_AFTER)
@@ -278,6 +293,34 @@ async def _people_answer(trial: Trial) -> bool:
     return True
 
 
+async def _customer_answers(trial: Trial) -> bool:
+    """Let the simulated customer hear the shop's newest reply, and say what they have to; whether they spoke."""
+    if trial.talk is None:
+        return False
+    await trial.talk.listen(await _conversation(trial), trial.now)
+    text = trial.talk.speak(trial.now)
+    if text is None:
+        return False
+    writer = trial.keys.customers[trial.stage.scenario.all_tickets[0].requester].zendesk_user_id
+    trial.stage.sandbox.doubles.zendesk.customer_writes(trial.keys.tickets[0], writer, text)
+    await _delivered(trial)
+    return True
+
+
+async def _conversation(trial: Trial) -> Conversation:
+    """What was said in public about the first ticket."""
+    bot = await _bot(trial)
+    return [
+        (DESK if one["author_id"] == bot else CUSTOMER, str(one["body"]))
+        for one in trial.stage.sandbox.doubles.zendesk.comments(trial.keys.tickets[0])
+        if one["public"]
+    ]
+
+
+async def _bot(trial: Trial) -> int:
+    return await asyncio.to_thread(lambda: trial.stage.runtime.tenant(trial.stage.tenant).zendesk.bot_user_id)
+
+
 async def _subject(trial: Trial, ticket_id: str) -> str | None:
     rows = await _rows(
         trial, "SELECT subject_id FROM run WHERE ticket_id = :ticket AND state <> 'ended'", ticket=ticket_id
@@ -308,6 +351,11 @@ async def _ending(trial: Trial, *, wall_ms: int, is_over: bool) -> Ending:
         unfinished=not is_over,
         troubles=(*trial.troubles, *failed_events),
         transcript=tuple([_line(row) for row in await _rows(trial, _STORY)]),
+        conversation=tuple([f"{who}: {said}" for who, said in await _conversation(trial)])
+        if trial.keys.tickets
+        else (),
+        asked=tuple(await _column(trial, _ASKED)),
+        customer_cost_usd_micros=trial.talk.cost_usd_micros if trial.talk is not None else 0,
     )
 
 
@@ -343,7 +391,7 @@ def _use(trial: Trial, runs: list[dict[str, Any]], wall_ms: int) -> Use:
 
 async def _ticket_end(trial: Trial, ticket_id: int, runs: list[dict[str, Any]]) -> TicketEnd:
     zendesk = trial.stage.sandbox.doubles.zendesk
-    bot = await asyncio.to_thread(lambda: trial.stage.runtime.tenant(trial.stage.tenant).zendesk.bot_user_id)
+    bot = await _bot(trial)
     ours = [run for run in runs if run["ticket_id"] == str(ticket_id)]
     # A later run that only read a thank-you does not hide the one that did something.
     doing = [run for run in ours if run["outcome"] != "ignored"] or ours

@@ -95,6 +95,11 @@ class Made(_Value):
     trials: int
     provider: str
     models: tuple[str, ...]
+    asked: dict[str, int] = Field(
+        default={}, description="role, model and hash of the prompt: trials in which it was asked"
+    )
+    retrieval: dict[str, str | int] = Field(default={}, description="how sections are found")
+    customers: str = Field(default="script", description="who speaks for simulated customers")
     policies: dict[str, int] = Field(description="hash of a policy: trials that it decided")
     versions: dict[str, str]
     workers: int
@@ -189,6 +194,7 @@ def by_tag(results: Results) -> dict[str, Totals]:
 def summary(results: Results) -> dict[str, Any]:
     """What `evals run --json` prints, without the trials. Money first."""
     all_ = totals(results.trials)
+    replayed = [one for trial in results.trials for one in trial.ending.replayed]
     return {
         "over_refunded_minor": sum(all_.over_refunded_minor.values()),
         "over_refunded_by_currency": all_.over_refunded_minor,
@@ -201,6 +207,8 @@ def summary(results: Results) -> dict[str, Any]:
         "wrong": all_.wrong,
         "correct_or_safe": all_.in_order,
         "breaches": all_.breaches,
+        "runs_replayed": len(replayed),
+        "runs_identical": sum(not one.differences for one in replayed),
         "pass_k": {str(k): pass_k(results, k) for k in range(1, results.made.trials + 1)},
         "failures": [failure(one) for one in results.failures],
         "made": results.made.model_dump(mode="json"),

@@ -27,11 +27,11 @@ from psycopg.sql import SQL, Identifier
 
 from app.embedded import EmbeddedServer
 from app.migrate import migrate
-from app.settings import ModelSettings
 from evals.suites.files import Filed
 from evals.suites.place import (
     Place,
     Remembering,
+    Variant,
     opened_place,
     opened_stage,
     prepare_folder,
@@ -78,7 +78,7 @@ class Hall:
         trials: int,
         seed: int,
         workers: int,
-        models: ModelSettings,
+        variant: Variant,
         progress: Callable[[TrialResult], None],
     ) -> list[TrialResult]:
         """Play every scenario so many times, in processes that are forked now and end with it.
@@ -88,7 +88,7 @@ class Hall:
             trials: how many times each; every trial has ids and faults of its own.
             seed: of everything.
             workers: processes.
-            models: which provider understands and chooses.
+            variant: how they are played.
             progress: told of each trial as it ends.
 
         Raises:
@@ -100,7 +100,7 @@ class Hall:
             crew = [
                 stack.enter_context(_Worker(duty, self.embedder, self.embed))
                 for duty in (
-                    _Duty(self.folder / name, self.server.app_url(name), tuple(filed), trials, seed, models)
+                    _Duty(self.folder / name, self.server.app_url(name), tuple(filed), trials, seed, variant)
                     for name in names
                 )
             ]
@@ -181,7 +181,7 @@ class _Duty:
     filed: tuple[Filed, ...]
     trials: int
     seed: int
-    models: ModelSettings
+    variant: Variant
 
 
 class _Worker:
@@ -242,7 +242,7 @@ def _serve(duty: _Duty, orders: Connection, embedder: Embedder, embed: Rememberi
 
 async def _serve_orders(duty: _Duty, orders: Connection, embedder: Embedder, embed: Remembering) -> None:
     names = [Order(position, trial).tenant for position in range(len(duty.filed)) for trial in range(duty.trials)]
-    async with opened_place(duty.folder, duty.database_url, names, embedder, embed, duty.models) as place:
+    async with opened_place(duty.folder, duty.database_url, names, embedder, embed, duty.variant) as place:
         while True:
             # A word ends it: processes forked later hold this pipe open, too, so its end would not be seen.
             order: Order | None = orders.recv()

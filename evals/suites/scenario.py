@@ -86,6 +86,35 @@ class Bounds(Part):
     work_s: Annotated[float, Field(gt=0)] | None = Field(default=None, description="seconds in the nodes")
 
 
+class CustomerLine(Part):
+    """What a simulated customer writes once the shop has answered them. Each line is said once."""
+
+    body: Annotated[str, Field(min_length=1)]
+    if_said: tuple[str, ...] = Field(
+        default=(),
+        description="only where the shop's newest reply says one of these; upper and lower case are the same",
+    )
+    after_s: Annotated[float, Field(ge=0, le=30 * 86_400)] = Field(default=1800, description="seconds after the reply")
+
+
+class SimulatedCustomer(Part):
+    """What the first ticket's requester does after the shop's replies: by their script, or played by a model."""
+
+    says: tuple[CustomerLine, ...] = Field(
+        default=(), description="the script; after each reply the first line left that fits is said"
+    )
+    goal: str | None = Field(default=None, description="what they want, for a model that plays them")
+    manner: Literal["polite", "angry", "vague", "chatty", "adversarial"] = "polite"
+    knows: tuple[str, ...] = Field(default=(), description="all that they know, for a model that plays them")
+    turns: Annotated[int, Field(ge=1, le=20)] = Field(default=4, description="messages after the first one at most")
+
+    @model_validator(mode="after")
+    def _speaks(self) -> Self:
+        if not self.says and self.goal is None:
+            raise ValueError("a customer who can say nothing: write a script under `says`, a `goal`, or both")
+        return self
+
+
 class Expectation(Part):
     """What must be true when nothing moves any more. At least one key besides an empty one."""
 
@@ -140,6 +169,7 @@ class Scenario(Setting):
     goes_on_s: Annotated[float, Field(ge=0, le=366 * 86_400)] = Field(
         default=0, description="business time that passes at least, so that what is waited for may run out"
     )
+    customer: SimulatedCustomer | None = Field(default=None, description="who writes again when the shop answers")
     switches_off: tuple[str, ...] = Field(default=(), description="tools whose kill switch is thrown before")
     expect: Expectation
 

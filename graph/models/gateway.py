@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 from graph.models.drafts import Brief, WrittenDraft
 from graph.models.errand import AT_HOME, Errand
 from graph.models.local.model import LocalModel
+from graph.models.roles.customer import Played, Utterance, customer_question
 from graph.models.roles.draft import draft_question
+from graph.models.roles.grade import Grade, grade_question
 from graph.models.roles.plan import plan_question
 from graph.models.roles.safety import safety_question
 from graph.models.roles.summary import summary_question
@@ -136,6 +138,20 @@ class Gateway:
         if self._outside is None:
             return Summarised(None, ())
         return Summarised(*await self._outside.ask(summary_question(subject, tuple(messages)), errand))
+
+    async def play_customer(
+        self, played: Played, conversation: Sequence[tuple[str, str]], *, errand: Errand
+    ) -> tuple[Utterance | None, tuple[ModelUse, ...]]:
+        """What a simulated customer writes next; None where no model said it. For evaluations."""
+        if self._outside is None:
+            return None, ()
+        return await self._outside.ask(customer_question(played, conversation), errand)
+
+    async def grade(self, message: str, reply: str, *, errand: Errand) -> tuple[Grade | None, tuple[ModelUse, ...]]:
+        """How a reply to a message reads; None where no model said it. For evaluations."""
+        if self._outside is None:
+            return None, ()
+        return await self._outside.ask(grade_question(message, reply), errand)
 
     def _local_use(self, role: ModelRole, started: float) -> ModelUse:
         latency_ms = round((self._clock() - started) * 1000)

@@ -15,7 +15,6 @@ from graph.step import Step, StepContext
 from kb.search import Filters, search
 from policies.vocabulary import Tool
 
-SECTIONS = 5
 MAX_QUERY_CHARACTERS = 1_000
 """The embedding model reads some 256 tokens; what customers ask stands near the top once quoted mail is gone."""
 
@@ -38,7 +37,7 @@ async def retrieve(context: StepContext) -> Step:
             tenant_id=context.tenant_id,
             query=query,
             query_vector=vectors[0],
-            k=SECTIONS,
+            k=context.runtime.sections_found,
             filters=Filters(on=context.now.date(), labels=labels),
             rerank=context.runtime.rerank,
         )

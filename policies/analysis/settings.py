@@ -10,7 +10,7 @@ from policies.analysis.breakers import changed_breakers
 from policies.analysis.effect import Direction, contained, direction, ordered
 from policies.document import Policy
 from policies.tools import TOOL_OF_ACTION
-from policies.vocabulary import ModelRole, Tool, Verdict
+from policies.vocabulary import ROLES_OF_RUNS, ModelRole, Tool, Verdict
 
 _EVERY_TICKET = 100
 """The share with which a version begins where its file states none."""
@@ -144,7 +144,7 @@ def _rest(before: Policy, after: Policy) -> Iterator[SettingChange]:
 
 def _models(before: Policy, after: Policy) -> Iterator[SettingChange]:
     """Nobody can say that another model, or another prompt, only tightens."""
-    for role in ModelRole:
+    for role in ROLES_OF_RUNS:
         old, new = (_wish(policy, role) for policy in (before, after))
         yield SettingChange(f"models.{role}", old, new, _either_way(old, new))
 

@@ -12,7 +12,7 @@ from policies.language.reader import Reader, value_of
 from policies.language.tree import Entry, Node, Place, Scalar, Table
 from policies.money import CURRENCIES, Money
 from policies.tools import ALIASES, FAMILIES, ToolEntry, ToolRules
-from policies.vocabulary import ModelRole, Tool
+from policies.vocabulary import ROLES_OF_RUNS, ModelRole, Tool
 
 BUDGET_KEYS = ("tool_calls", "model_calls", "tokens", "spend_usd", "time")
 BUDGET_ALIASES = {
@@ -217,7 +217,7 @@ class SettingsReader:
     def models(self, node: Node | None) -> tuple[RoleModels, ...]:
         """`models: {draft: {order: [claude-sonnet-5-5, local], prompt: draft}}`, by role."""
         reader = self._reader
-        entries = reader.table(node, "models", tuple(ModelRole))
+        entries = reader.table(node, "models", ROLES_OF_RUNS)
         found: list[RoleModels] = []
         for role, entry in sorted(entries.items()):
             wishes = reader.table(entry.value, role, ("order", "prompt"))

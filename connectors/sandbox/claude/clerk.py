@@ -29,6 +29,8 @@ _ORDER: Final = re.compile(r"\border\s+#?([0-9]{3,8})\b", re.IGNORECASE)
 _AMOUNT: Final = re.compile(r"\$\s?([0-9]{1,6}(?:\.[0-9]{2})?)")
 _CLAIMS: Final = ("delivered", "not_received", "damaged", "wrong_item", "unauthorised", "duplicate", "unopened")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+")
+MOST_CLEAR: Final = 900
+"""Characters; a longer reply counts as one that rambles."""
 _SLOT: Final = re.compile(r"\{[a-z][a-z0-9_]*\}")
 
 
@@ -84,11 +86,32 @@ def _opinion(_told: Mapping[str, Any]) -> dict[str, Any]:
     return {"injection_suspected": False, "sensitive_topic": "none"}
 
 
+def _utterance(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the customer knows and has not said yet, one thing after the other, where the desk asks."""
+    conversation = told.get("conversation") or [{}]
+    said = " ".join(str(one.get("text", "")) for one in conversation if one.get("from") == "customer")
+    left = [str(one) for one in told.get("knows", ()) if str(one) not in said]
+    asks = "?" in str(conversation[-1].get("text", ""))
+    return {"says": left[0] if left and asks else None}
+
+
+def _grade(told: Mapping[str, Any]) -> dict[str, Any]:
+    reply = " ".join(str(told.get("reply", "")).split())
+    return {
+        "is_clear": 0 < len(reply) <= MOST_CLEAR,
+        "is_kind": re.match(r"(?:dear|good|hello|hi)\b", reply, re.IGNORECASE) is not None,
+        "is_to_the_point": 0 < len(reply) <= MOST_CLEAR,
+        "is_plain": re.search(r"\b(?:pursuant|herewith|escalat\w+|verdict|webhook)\b", reply, re.IGNORECASE) is None,
+    }
+
+
 _ANSWERS: Final[Mapping[frozenset[str], Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     frozenset(_triage({})): _triage,
     frozenset(_draft({})): _draft,
     frozenset(_choice({})): _choice,
     frozenset(_summary({})): _summary,
     frozenset(_opinion({})): _opinion,
+    frozenset(_utterance({})): _utterance,
+    frozenset(_grade({})): _grade,
 }
 """What the clerk answers, by the fields of the form."""

@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 
 from connectors.claude.client import ClaudeAdapter
 from connectors.claude.wire import TokenUsage
-from connectors.sandbox.claude.answers import Answer, Asked
+from connectors.sandbox.claude.answers import Answer, Asked, Responder
+from connectors.sandbox.claude.clerk import clerk
 from connectors.sandbox.claude.double import ClaudeDouble
 from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.server import serve
@@ -25,6 +26,8 @@ from graph.models.gateway import Gateway
 from graph.models.local.model import LocalModel
 from graph.models.outside import Limits, Outside
 from graph.models.prices import cost_usd_micros
+from graph.models.roles.customer import Played, Utterance
+from graph.models.roles.grade import Grade
 from graph.models.roles.triage import triage_question
 from graph.models.triage import PersonReason, Sensitive, Triage
 from graph.models.use import ModelUnusable
@@ -87,10 +90,13 @@ class Desk:
 
 
 @contextmanager
-def opened(model: LocalModel, **orders: tuple[str, ...]) -> Iterator[Desk]:
+def opened(model: LocalModel, responder: Responder | None = None, **orders: tuple[str, ...]) -> Iterator[Desk]:
     faults, time = Faults(), Time()
     double = ClaudeDouble(
-        now=lambda: BEGUN + timedelta(seconds=time.seconds), faults=faults, keys=frozenset({KEY}), responder=says
+        now=lambda: BEGUN + timedelta(seconds=time.seconds),
+        faults=faults,
+        keys=frozenset({KEY}),
+        responder=responder or says,
     )
     with (
         serve(Starlette(routes=double.routes())) as server,
@@ -248,3 +254,17 @@ async def test_many_questions_are_answered_in_one_batch(desk: Desk) -> None:
 def test_a_batch_costs_half() -> None:
     usage = TokenUsage(1_000, 0, 0, 200)
     assert cost_usd_micros(SONNET, usage, is_batch=True) * 2 == cost_usd_micros(SONNET, usage) == 4_000
+
+
+async def test_evaluations_have_roles_of_their_own(model: LocalModel) -> None:
+    with opened(model, clerk, customer=(HAIKU,), grade=(SONNET,)) as desk:
+        ana = Played("money back", "angry", ("It is order 1042.",))
+        asked = (("customer", "It never came."), ("desk", "Which order is it?"))
+        said, uses = await desk.gateway.play_customer(ana, asked, errand=Errand())
+        assert said == Utterance("It is order 1042.")
+        assert [use.role for use in uses] == ["customer"]
+        more = (*asked, ("customer", "It is order 1042."), ("desk", "Thank you."))
+        assert (await desk.gateway.play_customer(ana, more, errand=Errand()))[0] == Utterance(None)
+        grade, _ = await desk.gateway.grade("Where is it?", "Hello, it is on its way.", errand=Errand())
+        assert grade == Grade(is_clear=True, is_kind=True, is_to_the_point=True, is_plain=True)
+    assert (await Gateway(model, None).grade("Where is it?", "On its way.", errand=Errand()))[0] is None
