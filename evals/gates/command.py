@@ -37,6 +37,7 @@ from policies.shelf import SHIPPED, from_library, library
 T = TypeVar("T")
 INPUT_ERROR: Final = 2
 SHORTEST_PREFIX: Final = 6
+_USUAL: Final = Bounds()
 
 
 class CommandRuntime(Protocol):
@@ -68,7 +69,7 @@ class GateInputError(ValueError):
     """What was named cannot be used; the message says what to do."""
 
 
-def gate_command(
+def gate_command(  # noqa: PLR0913 - options
     ctx: typer.Context,
     policy: Annotated[
         str | None, typer.Option("--policy", help="A policy file, a shipped one, or a version's hash.")
@@ -84,13 +85,36 @@ def gate_command(
         Path | None, typer.Option("--baseline", help="The report.json of the run before, to hold it against.")
     ] = None,
     *,
+    correct_loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the share that is correct; a larger loss beyond chance blocks.")
+    ] = _USUAL.correct_loss,
+    lost_scenarios: Annotated[
+        int, typer.Option(min=0, help="Scenarios that may become worse, whatever chance says.")
+    ] = _USUAL.lost_scenarios,
+    cost_ratio: Annotated[
+        float, typer.Option(min=1, help="How many times its model cost a run may cost.")
+    ] = _USUAL.cost_ratio,
+    calls_ratio: Annotated[
+        float, typer.Option(min=1, help="How many times its calls of tools a run may make.")
+    ] = _USUAL.calls_ratio,
+    work_ratio: Annotated[
+        float,
+        typer.Option(min=1, help="How many times its time in the nodes a run may take; tighten it on one machine."),
+    ] = _USUAL.work_ratio,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try a policy against its cases, and a run of the suites against the one before; say whether they pass."""
     runtime: CommandRuntime = ctx.obj
     try:
         _check_named(policy, candidate, baseline)
-        judged = [] if candidate is None else [_judged(candidate, baseline)]
+        bounds = Bounds(
+            correct_loss=correct_loss,
+            lost_scenarios=lost_scenarios,
+            cost_ratio=cost_ratio,
+            calls_ratio=calls_ratio,
+            work_ratio=work_ratio,
+        )
+        judged = [] if candidate is None else [_judged(candidate, baseline, bounds)]
         read, verdicts, recorded = (
             (None, [], False) if policy is None else runtime.run(_gate(runtime, policy, cases, judged))
         )
@@ -122,8 +146,8 @@ def _check_named(policy: str | None, candidate: Path | None, baseline: Path | No
         raise GateInputError("--baseline is what a run is held against: name that run with --candidate")
 
 
-def _judged(candidate: Path, baseline: Path | None) -> GateVerdict:
-    return judge(read_results(candidate), None if baseline is None else read_results(baseline), Bounds())
+def _judged(candidate: Path, baseline: Path | None, bounds: Bounds) -> GateVerdict:
+    return judge(read_results(candidate), None if baseline is None else read_results(baseline), bounds)
 
 
 async def _gate(

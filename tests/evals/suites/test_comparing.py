@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from app.commanding import Commanding
 from evals.command import app
 from evals.gates.scenarios import Bounds, judge
+from evals.suites.compare_command import differing
 from evals.suites.comparing import compared
 from evals.suites.errors import SuiteError
 from evals.suites.results import pass_k, read_results
@@ -70,6 +71,19 @@ def test_the_gate_blocks_harm_losses_and_dearer_runs() -> None:
     assert judge(cheap, dear, Bounds()).passed
 
 
+def test_what_two_runs_were_made_with_otherwise_is_named() -> None:
+    report = a_report(a_trial("x", DUE, RIGHT))
+    other = report.made.model_copy(
+        update={"policies": {"b" * 64: 1}, "asked": {"draft claude-sonnet-5-5 0123": 1}, "retrieval": {"pool": 9}}
+    )
+    assert list(differing(report.made, report.made)) == []
+    assert [one.split(" ->")[0].split()[0] for one in differing(report.made, other)] == [
+        "models",
+        "policies",
+        "retrieval",
+    ]
+
+
 def test_a_report_reads_back_and_its_page_holds_the_transcript(tmp_path: Path) -> None:
     ending = TWICE.model_copy(update={"transcript": ("<b>it was paid twice</b>",)})
     report = a_report(a_trial("x", DUE, ending), a_trial("y", DUE, RIGHT))
@@ -83,6 +97,9 @@ def test_a_report_reads_back_and_its_page_holds_the_transcript(tmp_path: Path) -
     said = CliRunner().invoke(app, ["gate", "--candidate", str(tmp_path / "report.json"), "--json"], obj=Commanding())
     assert said.exit_code == 1
     assert json.loads(said.stdout)["gates"][0]["figures"]["over_refunded_minor"] == 2490
+    report_twice = [str(tmp_path / "report.json")] * 2
+    said = CliRunner().invoke(app, ["compare", *report_twice, "--json"], obj=Commanding())
+    assert json.loads(said.stdout)["differs"] == []
     broken = tmp_path / "broken.json"
     broken.write_text("{}")
     said = CliRunner().invoke(app, ["compare", str(broken), str(broken)], obj=Commanding())

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from app.commanding import Commanding
 from evals.command import app
 from evals.suites.errors import SuiteError
-from evals.suites.files import SHIPPED_SUITES, read_suites
+from evals.suites.files import SHIPPED_SUITES, decided_by, read_suites, sliced
 from evals.suites.schema import schema_text
 from policies.vocabulary import Outcome
 
@@ -111,6 +111,19 @@ def test_the_shipped_suites_are_as_many_as_promised_and_each_has_its_reason() ->
         assert all(scenario.tagged(kind) for kind in ("intent", "segment", "tier", "difficulty")), scenario.id
     open_ended = [one for one in golden if Outcome.RESOLVED not in one.scenario.expect.any_outcome]
     assert len(open_ended) > len(golden) / 3
+
+
+def test_a_slice_is_even_over_the_suites_and_another_policy_decides_what_the_shipped_one_did(tmp_path: Path) -> None:
+    filed = read_suites([SHIPPED_SUITES])
+    some = sliced(filed, 60)
+    assert some == sliced(filed, 60)
+    assert len(some) == 60
+    assert {one.suite for one in some} == {one.suite for one in filed}
+    policy = tmp_path / "watch.yaml"
+    policy.write_text("policy: watch\ntitle: Only watched\nautonomy:\n  default: shadow\n")
+    assert {one.policy_text for one in decided_by(some, policy)} == {policy.read_text()}
+    with pytest.raises(SuiteError, match=r"none\.yaml: cannot be read"):
+        decided_by(some, tmp_path / "none.yaml")
 
 
 def test_the_published_schema_is_the_one_of_the_models() -> None:
