@@ -14,6 +14,7 @@ from evals.command import app
 from evals.suites.files import Filed
 from evals.tau2.checkout import RETAIL, read_checkout, tasks_of
 from evals.tau2.converting import NotConverted, scenario_of
+from policies.parse import parse_policy
 from policies.vocabulary import Outcome
 
 USER = {
@@ -93,6 +94,7 @@ def test_tasks_become_worlds_tickets_and_expectations(checkout: Path) -> None:
     made = [scenario_of(task, read, path=checkout) for task in read.tasks]
     cancels, returns, moves, asks = (one.scenario for one in made[:4] if isinstance(one, Filed))
     assert isinstance(made[4], NotConverted)
+    assert all(parse_policy(one.policy_text, name="store") for one in made if isinstance(one, Filed))
     assert [(one.key, str(one.amount)) for one in cancels.world.charges] == [
         ("#W1000001/0", "150.15"),
         ("#W1000002/0", "24.99"),
