@@ -152,5 +152,5 @@ def canary_lines(seen: Figures | None) -> list[str]:
 def _arm_line(name: str, arm: Arm) -> str:
     return (
         f"{name}: {arm.runs} ended runs, {arm.errors} with errors, {arm.violations} with violations, "
-        f"{arm.overrides} overridden by people"
+        f"{arm.overrides} overridden by people, {arm.model_failures} without a model's answer"
     )

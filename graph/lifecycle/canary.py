@@ -1,9 +1,11 @@
 """Looking at a canary beside the version that decides the rest: worse figures take it back without a person.
 
 Compared are ended runs of both arms: errors (a tool's, or an outcome that nobody knows), violations (a draft that said
-what it may not, a limit that was hit) and overrides (a person rejected, edited or took over). The statistic is Fisher's
-exact test, one-sided: how likely the canary's count is if both arms were alike. It is looked at after every run, so its
-bound is one in a thousand, and small numbers never decide.
+what it may not, a limit that was hit), overrides (a person rejected, edited or took over) and model failures (a model
+outside gave nothing that could be used: it was away, refused, was cut off, or answered in another form). A version that
+names another model or prompt is a canary like any other, and the last measure is what tells it apart. The statistic is
+Fisher's exact test, one-sided: how likely the canary's count is if both arms were alike. It is looked at after every
+run, so its bound is one in a thousand, and small numbers never decide.
 """
 
 from __future__ import annotations
@@ -37,18 +39,22 @@ ACTOR: Final = "canary"
 STOPPED: Final = "canary_rolled_back"
 """Code of a held effect that the canary's end stopped."""
 
-_MEASURES: Final = ("errors", "violations", "overrides")
+_MEASURES: Final = ("errors", "violations", "overrides", "model_failures")
 _FIGURES: Final = text(
     """
     SELECT count(*) AS runs,
            count(*) FILTER (WHERE reason IN ('tool_error', 'unknown_outcome')) AS errors,
            count(*) FILTER (WHERE reason IN ('verification_failed', 'budget_exhausted')) AS violations,
-           count(*) FILTER (WHERE reason = 'human_took_over' OR overridden) AS overrides
+           count(*) FILTER (WHERE reason = 'human_took_over' OR overridden) AS overrides,
+           count(*) FILTER (WHERE unanswered) AS model_failures
       FROM (
         SELECT run.reason, EXISTS (
             SELECT 1 FROM approval
              WHERE approval.tenant_id = run.tenant_id AND approval.run_id = run.run_id
-               AND (approval.state = 'rejected' OR approval.sealed_reply IS NOT NULL)) AS overridden
+               AND (approval.state = 'rejected' OR approval.sealed_reply IS NOT NULL)) AS overridden, EXISTS (
+            SELECT 1 FROM audit_event
+             WHERE audit_event.tenant_id = run.tenant_id AND audit_event.run_id = run.run_id
+               AND kind = 'model.called' AND body ->> 'outcome' <> 'done') AS unanswered
           FROM run
          WHERE run.tenant_id = :tenant_id AND run.policy_hash = :policy_hash AND run.state = 'ended'
            AND run.started_at >= :since
@@ -74,6 +80,7 @@ class Arm:
     errors: int
     violations: int
     overrides: int
+    model_failures: int
 
     def form(self) -> dict[str, object]:
         """The figures as the log keeps them."""
@@ -125,7 +132,7 @@ async def figures(session: AsyncSession, tenant_id: str) -> Figures | None:
 async def _arm(session: AsyncSession, tenant_id: str, policy_hash: str, since: datetime) -> Arm:
     values = {"tenant_id": tenant_id, "policy_hash": policy_hash, "since": since, "most": MOST_RUNS}
     row = (await session.execute(_FIGURES, values)).one()
-    return Arm(int(row.runs), int(row.errors), int(row.violations), int(row.overrides))
+    return Arm(int(row.runs), *(int(getattr(row, name)) for name in _MEASURES))
 
 
 async def watch_canary(

@@ -15,13 +15,17 @@ from connectors.claude.client import ClaudeAdapter
 from connectors.sandbox.claude.answers import Answer
 from connectors.sandbox.faults import FaultKind
 from graph.build import build
+from graph.lifecycle.desk import Desk
 from graph.models.claude import ClaudeModel
 from graph.models.gateway import Gateway
 from graph.models.kept import KeptAnswers
 from graph.models.outside import Outside
+from graph.models.prompts import Prompts, shipped
 from graph.runs.advance import Advancer
+from policies.shelf import shipped_text
 from policies.vocabulary import ModelRole, Outcome
 from tests.journeys.shop import Mind, Shop, charged_twice, opened
+from tests.journeys.test_policy_life import act, publishes
 
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
 
@@ -38,7 +42,8 @@ async def shop(
         with ClaudeAdapter(CLAUDE_KEY, base_url=str(stripe.base_url), timeout_s=20.0) as adapter:
             kept = KeptAnswers(database.tenant, ready.runtime.vault, ready.clock.now, timedelta(days=1))
             orders = {ModelRole.TRIAGE: (HAIKU,), ModelRole.DRAFT: (SONNET,), ModelRole.SUMMARISE: (HAIKU,)}
-            outside = Outside(ClaudeModel(adapter), orders, kept=kept)
+            (tmp_path / "draft-short.md").write_text(f"{shipped('draft').text}\nKeep it short.\n")
+            outside = Outside(ClaudeModel(adapter), orders, prompts=Prompts(tmp_path), kept=kept)
             local = mind.gateway._local
             runtime = replace(ready.runtime, gateway=Gateway(local, outside))
             saver = ready.advancer.machines[TENANT].checkpointer
@@ -95,3 +100,32 @@ async def test_a_hand_off_is_summed_up_and_an_outage_of_the_model_stops_nothing(
     shop.goes_wrong("claude.messages.create", FaultKind.FORBIDDEN, times=9)
     other = await shop.arrives(charged_twice(subject="Charged twice for order 1042 again"))
     assert (await shop.run(other))["outcome"] is not None or (await shop.run(other))["wait_for"] is not None
+
+
+async def worded_by(shop: Shop, number: int) -> tuple[str, str, str]:
+    """A customer writes; the arm that decided, and the model and the prompt that worded the reply."""
+    someone = {"email": f"ana{number}@customers.example", "name": "Ana Ruiz"}
+    run = await shop.run(await shop.arrives(charged_twice(customer=someone)))
+    (event,) = await shop.rows(
+        """SELECT body FROM audit_event
+            WHERE run_id = :run AND kind = 'model.called' AND body ->> 'role' = 'draft'""",
+        run=run["run_id"],
+    )
+    return run["arm"], event["body"]["model"], event["body"]["prompt"]
+
+
+async def test_another_model_and_prompt_are_tried_on_a_share_of_tickets_and_taken_back_in_one_act(shop: Shop) -> None:
+    desk = Desk(lambda: shop.database.tenant(shop.tenant), shop.tenant)
+    wish = f"\nmodels:\n  draft: {{order: [{HAIKU}], prompt: draft-short}}\n"
+    canary = await publishes(shop, shipped_text() + wish, share=50)
+    seen: dict[str, tuple[str, str]] = {}
+    for number in range(20):
+        arm, *words = await worded_by(shop, number)
+        seen[arm] = (words[0], words[1])
+        if len(seen) == 2:
+            break
+    assert seen == {"canary": (HAIKU, "draft-short"), "stable": (SONNET, "draft")}
+    (begun,) = await shop.rows("SELECT body FROM audit_event WHERE kind = 'policy.canary_started'")
+    assert (begun["body"]["policy_hash"], begun["body"]["share_percent"]) == (canary, 50)
+    await desk.roll_back(None, act(shop, "ada"))
+    assert {await worded_by(shop, number) for number in (31, 32, 33)} == {("stable", SONNET, "draft")}

@@ -6,8 +6,10 @@ from datetime import datetime
 
 import pytest
 
+from graph.audit.log import NewEvent, append_all
 from graph.lifecycle.canary import Arm, Figures, watch_canary
 from graph.lifecycle.publishing import Done
+from graph.models.use import ModelUse, Provider
 from graph.rulebook import VersionState
 from graph.runs.models import Run
 from tests.graph.lifecycle.versions import Office, policy_text
@@ -15,7 +17,7 @@ from tests.graph.lifecycle.versions import Office, policy_text
 
 def seen(canary: tuple[int, int], stable: tuple[int, int]) -> Figures:
     """Errors of runs, on either arm."""
-    return Figures("hash", 10, Arm(canary[1], canary[0], 0, 0), Arm(stable[1], stable[0], 0, 0))
+    return Figures("hash", 10, Arm(canary[1], canary[0], 0, 0, 0), Arm(stable[1], stable[0], 0, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,31 @@ async def ran(office: Office, version: str, at: datetime, *reasons: str | None) 
         session.add_all(runs)
 
 
+async def asked_models(office: Office, version: str, outcome: str, runs: int) -> None:
+    """Runs of a version that ended well, with what came of the one question that each put to a model."""
+    ended = [office.new_id("run") for _ in range(runs)]
+    use = ModelUse("draft", Provider.CLAUDE.value, "claude-sonnet-5-5", outcome, 900)
+    async with office.database.tenant(office.tenant) as session:
+        session.add_all(
+            Run(
+                tenant_id=office.tenant,
+                run_id=run_id,
+                ticket_id=run_id,
+                state="ended",
+                outcome="resolved",
+                policy_hash=version,
+                started_at=office.moment,
+                updated_at=office.moment,
+            )
+            for run_id in ended
+        )
+        events = [
+            NewEvent(office.new_id("evt"), office.moment, "model.called", "worker", run_id, run_id, use.body())
+            for run_id in ended
+        ]
+        await append_all(session, office.tenant, events)
+
+
 async def canary_of(office: Office) -> tuple[str, str]:
     low = await office.wishes(policy_text(20))
     high = await office.wishes(policy_text(50), approver="bob", gated=True, share=10)
@@ -102,6 +129,16 @@ async def test_a_spike_takes_the_canary_back_and_the_event_has_its_figures(
     assert body["trigger"]["canary"] | {measure: 5} == body["trigger"]["canary"]
     assert body["trigger"]["one_in"] >= 1_000
     assert await watches(office) is None
+
+
+async def test_a_canary_whose_model_gives_nothing_usable_is_taken_back(office: Office) -> None:
+    stable, canary = await canary_of(office)
+    await asked_models(office, stable, "done", 60)
+    await asked_models(office, canary, "done", 15)
+    assert await watches(office) is None
+    await asked_models(office, canary, "unreadable", 5)
+    assert await watches(office) == "model_failures"
+    assert (await office.events())[-1][2]["trigger"]["canary"]["model_failures"] == 5
 
 
 async def test_a_canary_that_fares_alike_goes_on(office: Office) -> None:
