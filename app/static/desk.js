@@ -1,6 +1,9 @@
 // Keys and copying for the queue and the trace. Without it both pages work by links and forms.
 "use strict";
 (() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `countersign-zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
   const typing = (event) => /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
   const plain = (event) => !event.ctrlKey && !event.metaKey && !event.altKey;
   const follow = (links, step) => {

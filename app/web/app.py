@@ -67,7 +67,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     """
     database, now = Database(app_url, pool_size=8), business_clock(settings)
     lifetimes = Lifetimes(timedelta(seconds=settings.sign_in.idle_s), timedelta(seconds=settings.sign_in.lifetime_s))
-    places, renderer = Places(settings.public_url), Renderer()
+    places, renderer = Places(settings.public_url), Renderer(now)
     adapters = {name: one for name, tenant in settings.tenants.items() if (one := _zendesk(tenant, now)) is not None}
     tickets = TicketSight(adapters, now)
     guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places, tickets)

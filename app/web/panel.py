@@ -29,7 +29,6 @@ from app.review.wording import Looked
 from app.review.words import LANGUAGES, REASON_CODES
 from app.web.access import Guard, Refused, add, signed_in
 from app.web.confirming import Confirming
-from app.web.formats import formats_of
 from app.web.live import Full, Pulse, version_of
 from app.web.rendering import Renderer, static
 from graph.preferences import CHOICES, Preference
@@ -260,7 +259,6 @@ class Panel:
             "version": version,
             "card": card,
             "base": f"/t/{quote(tenant_id)}/tickets/{quote(ticket_id, safe='')}",
-            "f": formats_of(request, self.desk.now()),
             "must_confirm": card is not None and self.confirming.is_needed(visitor, _amounts(card)),
             "reason_codes": REASON_CODES,
             "choices": _choices(),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from app.identity.sessions import Visitor
 from app.web.access import Refused
+from app.web.formats import Formats, formats_of
 from policies.money import Money
 
 FOLDER: Final = Path(__file__).parent.parent
@@ -24,9 +26,13 @@ PROGRAMS: Final = ("/api/", "/webhooks/", "/healthz")
 
 
 class Renderer:
-    """Pages from the templates of this package."""
+    """Pages from the templates of this package; money and times are written as their reader writes them.
 
-    def __init__(self) -> None:
+    `now` is business time, which times are told against.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -39,13 +45,18 @@ class Renderer:
         self._environment.filters["words"] = lambda value: str(value).replace("_", " ")
 
     def page(self, request: Request, name: str, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        """A page. Who is signed in, the token of their forms and the nonce of this answer are there for every one."""
+        """A page.
+
+        Who is signed in, the token of their forms, the nonce of this answer and the reader's formats, `f`, are there
+        for every one.
+        """
         visitor = getattr(request.state, "visitor", None)
         assert visitor is None or isinstance(visitor, Visitor)
         known: Mapping[str, object] = {
             "visitor": visitor,
             "csrf": visitor.form_token if visitor is not None else "",
             "nonce": request.state.nonce,
+            "f": formats_of(request, self._now()),
         }
         return HTMLResponse(self._environment.get_template(name).render({**known, **values}), status)
 
@@ -64,11 +75,19 @@ def static(name: str) -> str:
     return (FOLDER / "static" / name).read_text("utf-8")
 
 
-def _money(row: dict[str, Any]) -> str:
-    if row.get("amount_minor") is None or row.get("currency") is None:
-        return ""
-    return str(Money(row["amount_minor"], row["currency"]))
+@pass_context
+def _money(context: Context, told: Money | Mapping[str, Any]) -> str:
+    """An amount, or the amount of an action or effect; empty where that has none."""
+    if not isinstance(told, Money):
+        minor, currency = told.get("amount_minor"), told.get("currency")
+        if minor is None or currency is None:
+            return ""
+        told = Money(minor, currency)
+    formats: Formats = context["f"]
+    return formats.money(told)
 
 
-def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+@pass_context
+def _moment(context: Context, moment: datetime | None) -> str:
+    formats: Formats = context["f"]
+    return "" if moment is None else formats.moment(moment)

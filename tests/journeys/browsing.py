@@ -7,8 +7,10 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from tests.app.web.people import Person
@@ -42,6 +44,19 @@ class Browser:
         """From now on that person sits at it."""
         cookies = [{"name": name, "value": value, "url": self.url} for name, value in person.cookies.items()]
         await self.context.add_cookies(cookies)  # type: ignore[arg-type]  # Playwright's own dictionaries
+
+
+async def is_well(page: Page) -> None:
+    """Nothing serious for who uses a screen reader, in light and dark, and nothing wider than the page."""
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        await page.emulate_media(color_scheme=scheme)
+        only = {} if scheme == "light" else {"runOnly": ["color-contrast"]}
+        found = (await Axe().run(page, options=only)).response["violations"]
+        serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+        assert [(page.url, scheme, one["id"], one["nodes"][0]["html"]) for one in serious] == []
+    wide = await page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{page.url} is {wide} px wider than its window"
 
 
 @asynccontextmanager

@@ -11,8 +11,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from app.identity.models import Account
 from app.identity.roles import Role
@@ -20,7 +19,7 @@ from graph.rulebook import publish
 from policies.shelf import shipped_text
 from tests.app.web.people import a_person, signed_in
 from tests.app.web.waiting import EVIL
-from tests.journeys.browsing import NEEDS_BROWSER, PHONE, Browser, browsing
+from tests.journeys.browsing import NEEDS_BROWSER, PHONE, Browser, browsing, is_well
 from tests.journeys.shop import Shop, a_setting, charged_twice
 
 pytestmark = [pytest.mark.journey, NEEDS_BROWSER]
@@ -38,13 +37,6 @@ async def browser(shop: Shop) -> AsyncIterator[Browser]:
     async with browsing(str(shop.web.base_url).rstrip("/"), locale="en-US", timezone_id="Europe/Berlin") as opened:
         await opened.is_for(await signed_in(shop.database.tenant, shop.reviewer, shop.clock.now()))
         yield opened
-
-
-async def is_well(page: Page) -> None:
-    """Nothing serious for who uses a screen reader, and nothing wider than the page."""
-    found = (await Axe().run(page)).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}] == []
-    assert await page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
 async def test_from_the_webhook_to_the_refund(shop: Shop, browser: Browser) -> None:
