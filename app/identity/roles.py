@@ -28,6 +28,12 @@ PEOPLE: Final = frozenset(Role) - {Role.SERVICE}
 ANSWERERS: Final = frozenset({Role.AGENT, Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN})
 """Who may answer a question; each question narrows it further."""
 
+STEERERS: Final = frozenset({Role.OPS_LEAD, Role.ADMIN})
+"""Who changes what decides, and what stops the agent."""
+
+OVERSEERS: Final = STEERERS | {Role.CS_LEAD, Role.AUDITOR}
+"""Who sees them."""
+
 
 def roles_named(names: Iterable[str]) -> tuple[Role, ...]:
     """The roles with those names, in the order of the list above, each once.

@@ -35,6 +35,7 @@ class Scope(StrEnum):
 
     READ = "read"  # runs, traces, the queue, the log
     REVIEW = "review"  # claim, release, answer
+    STEER = "steer"  # policies, switches and breakers
     ADMIN = "admin"  # accounts and their tokens
 
 

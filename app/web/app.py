@@ -16,13 +16,18 @@ from app.alerts.tending import rules_of as alerts_of
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
 from app.api import alerts as api_alerts
 from app.api import autonomy as api_autonomy
+from app.api import controls as api_controls
 from app.api import document
 from app.api import people as api_people
+from app.api import policies as api_policies
 from app.api import queue as api_queue
 from app.api import review as api_review
 from app.api import runs as api_runs
+from app.api import thresholds as api_thresholds
 from app.autonomy import page as autonomy_page
 from app.autonomy.tending import rules_of as autonomy_of
+from app.console import controls_page, policy_page, thresholds_page
+from app.console.past import Pasts
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
@@ -71,12 +76,13 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     adapters = {name: one for name, tenant in settings.tenants.items() if (one := _zendesk(tenant, now)) is not None}
     tickets = TicketSight(adapters, now)
     guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places, tickets)
-    pulse = Pulse(database.tenant)
+    pulse, pasts = Pulse(database.tenant), Pasts(database.tenant, now)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await pulse.close()
+        await pasts.close()
         await database.close()
         for adapter in adapters.values():
             adapter.close()
@@ -104,7 +110,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
         sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
         app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
-        app.include_router(_work(settings, guard, renderer, Answering(desk, confirming.is_needed)))
+        app.include_router(_work(settings, guard, renderer, Answering(desk, confirming.is_needed), pasts))
     declared(app)
     app.add_middleware(
         Shield,
@@ -115,8 +121,8 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     return app
 
 
-def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering) -> APIRouter:
-    """The queue, the trace, the accounts, and the API with all of them."""
+def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering, pasts: Pasts) -> APIRouter:
+    """The queue, the trace, the accounts, the ops lead's pages, and the API with all of them."""
     vault, signer = answering.desk.vault, signer_here(settings)
     rules = {name: rules_of(tenant.review) for name, tenant in settings.tenants.items()}
     base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
@@ -127,6 +133,10 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
     alerts = api_alerts.Alerts(guard, watched, new_id)
+    thresholds = api_thresholds.ThresholdCalls(guard, pasts)
+    files = {name: tenant.policy for name, tenant in settings.tenants.items()}
+    policies = api_policies.PolicyCalls(guard, pasts, new_id, files)
+    controls = api_controls.ControlCalls(guard, new_id)
     router, reviews = APIRouter(), api_review.Reviews(guard, answering.desk)
     api = [
         api_runs.routes(runs),
@@ -135,6 +145,9 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         api_people.routes(accounts),
         api_autonomy.routes(autonomy),
         api_alerts.routes(alerts),
+        api_thresholds.routes(thresholds),
+        api_policies.routes(policies),
+        api_controls.routes(controls),
     ]
     for part in (
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
@@ -143,6 +156,9 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         traces.routes(traces.Traces(guard, renderer, vault, signer)),
         queue_page.routes(queue_page.QueuePage(queues, renderer)),
         people_page.routes(people_page.PeoplePage(accounts, renderer)),
+        thresholds_page.routes(thresholds_page.ThresholdsPage(thresholds, policies, renderer)),
+        policy_page.routes(policy_page.PolicyPage(policies, renderer)),
+        controls_page.routes(controls_page.ControlsPage(controls, renderer)),
         document.whole(guard, api),
     ):
         router.include_router(part)

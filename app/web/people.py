@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -17,10 +17,9 @@ from app.api.routing import Id
 from app.identity.models import AccountState
 from app.identity.roles import Role
 from app.identity.service_tokens import Scope
-from app.web.access import Refused, add
+from app.web.access import add
+from app.web.forms import read
 from app.web.rendering import Renderer
-
-Wanted = TypeVar("Wanted", bound=BaseModel)
 
 
 class InvitationForm(BaseModel):
@@ -64,7 +63,7 @@ class PeoplePage:
 
     async def invite(self, tenant_id: str, request: Request, form: Annotated[InvitationForm, Form()]) -> Response:
         """Make an account, and show its link once."""
-        wanted = _read(Invitation, email=form.email, name=form.name, roles=form.roles)
+        wanted = read(Invitation, email=form.email, name=form.name, roles=form.roles)
         made = await self.people.invite(wanted, request)
         told = f"{made.account.email} has an account. They set their password through this link, once, within 24 hours:"
         return await self._page(tenant_id, request, told=told, secret=made.link)
@@ -79,14 +78,14 @@ class PeoplePage:
         self, tenant_id: str, account_id: Id, request: Request, form: Annotated[ChangeForm, Form()]
     ) -> Response:
         """Give an account exactly these roles."""
-        await self.people.change_account(account_id, _read(Change, roles=form.roles), request)
+        await self.people.change_account(account_id, read(Change, roles=form.roles), request)
         return _back(tenant_id)
 
     async def state(
         self, tenant_id: str, account_id: Id, request: Request, form: Annotated[StateForm, Form()]
     ) -> Response:
         """Disable an account, or enable it."""
-        await self.people.change_account(account_id, _read(Change, state=form.state), request)
+        await self.people.change_account(account_id, read(Change, state=form.state), request)
         return _back(tenant_id)
 
     async def sign_out(self, tenant_id: str, account_id: Id, request: Request) -> Response:
@@ -98,7 +97,7 @@ class PeoplePage:
         self, tenant_id: str, account_id: Id, request: Request, form: Annotated[TokenForm, Form()]
     ) -> Response:
         """Make a token, and show it once."""
-        wanted = _read(TokenWanted, name=form.name, scopes=form.scopes, days=form.days)
+        wanted = read(TokenWanted, name=form.name, scopes=form.scopes, days=form.days)
         made = await self.people.make_token(account_id, wanted, request)
         told = "The token. Keep it now, because nobody can show it again:"
         return await self._page(tenant_id, request, told=told, secret=made.token)
@@ -140,20 +139,6 @@ def routes(page: PeoplePage) -> APIRouter:
     add(router, "POST", f"{one}/tokens", page.token, admins)
     add(router, "POST", f"{one}/tokens/{{token_id}}/revoke", page.revoke, admins)
     return router
-
-
-def _read(model: type[Wanted], **fields: object) -> Wanted:
-    """The form as the API would take it.
-
-    Raises:
-        Refused: it would not.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        wrong = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
-        text = f"The form lacks or misspells {wrong}, so nothing was changed. Go back and correct it."
-        raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", text) from error
 
 
 def _back(tenant_id: str) -> Response:

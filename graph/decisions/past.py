@@ -26,41 +26,43 @@ _QUERY: Final = text(
     WITH last AS (
       SELECT *, max(cycle) OVER (PARTITION BY run_id) AS last_cycle FROM decision
        WHERE tenant_id = :tenant AND (CAST(:since AS timestamptz) IS NULL OR decided_at >= :since)
-    )
+    ),
+    asked AS (
+      SELECT DISTINCT ON (run_id, cycle) run_id, cycle, state, approved_by, required, sealed_reply, reason_code
+        FROM approval WHERE tenant_id = :tenant
+       ORDER BY run_id, cycle, requested_at DESC, approval_id DESC
+    ),
+    refund AS (
+      SELECT run_id, state, amount_minor, settled_at, effect_id,
+             encode(sha256(convert_to(charge_id || '|' || item_key, 'UTF8')), 'hex') AS target
+        FROM effect WHERE tenant_id = :tenant AND kind = 'refund'
+         AND (state = 'settled' OR (state = 'stopped' AND reason = 'human_took_over'))
+    ),
+    settled AS (
+      SELECT DISTINCT ON (run_id, target) run_id, target, amount_minor FROM refund
+       WHERE state = 'settled' ORDER BY run_id, target, settled_at DESC, effect_id DESC
+    ),
+    stopped AS (SELECT DISTINCT run_id, target FROM refund WHERE state = 'stopped')
     SELECT json_build_object(
         'ticket', d.ticket_id,
         'at', to_char(d.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         'policy', d.policy_hash, 'verdict', d.verdict, 'mode', d.mode, 'rule', d.rule, 'section', d.section,
         'review', CASE
-          WHEN stopped.effect_id IS NOT NULL THEN 'stopped'
+          WHEN stopped.run_id IS NOT NULL THEN 'stopped'
           WHEN blind.answer IS NOT NULL THEN CASE blind.answer WHEN 'approve' THEN 'approved' ELSE 'rejected' END
-          WHEN d.verdict = 'deny' OR approval.state IS NULL THEN NULL
-          WHEN approval.state = 'rejected' THEN 'rejected'
-          WHEN jsonb_array_length(approval.approved_by) < approval.required THEN NULL
-          WHEN approval.sealed_reply IS NOT NULL THEN 'edited'
+          WHEN d.verdict = 'deny' OR asked.state IS NULL THEN NULL
+          WHEN asked.state = 'rejected' THEN 'rejected'
+          WHEN jsonb_array_length(asked.approved_by) < asked.required THEN NULL
+          WHEN asked.sealed_reply IS NOT NULL THEN 'edited'
           ELSE 'approved' END,
-        'review_reason', coalesce(approval.reason_code, blind.reason_code),
-        'refunded_minor', refund.amount_minor,
+        'review_reason', coalesce(asked.reason_code, blind.reason_code),
+        'refunded_minor', settled.amount_minor,
         'facts', d.facts)::text
       FROM last AS d
-      LEFT JOIN LATERAL (
-        SELECT state, approved_by, required, sealed_reply, reason_code FROM approval
-         WHERE tenant_id = d.tenant_id AND run_id = d.run_id AND cycle = d.cycle
-         ORDER BY requested_at DESC, approval_id DESC LIMIT 1) AS approval ON true
-      LEFT JOIN LATERAL (
-        SELECT amount_minor FROM effect
-         WHERE tenant_id = d.tenant_id AND run_id = d.run_id AND kind = 'refund' AND state = 'settled'
-           AND d.action = 'refund'
-           AND d.target = encode(sha256(convert_to(charge_id || '|' || item_key, 'UTF8')), 'hex')
-         ORDER BY settled_at DESC, effect_id DESC LIMIT 1) AS refund ON true
-      LEFT JOIN LATERAL (
-        SELECT effect_id FROM effect
-         WHERE tenant_id = d.tenant_id AND run_id = d.run_id AND kind = 'refund' AND state = 'stopped'
-           AND reason = 'human_took_over'
-           AND d.action = 'refund'
-           AND d.target = encode(sha256(convert_to(charge_id || '|' || item_key, 'UTF8')), 'hex')
-         LIMIT 1) AS stopped ON true
-      LEFT JOIN review_check AS blind ON blind.tenant_id = d.tenant_id AND blind.run_id = d.run_id
+      LEFT JOIN asked ON asked.run_id = d.run_id AND asked.cycle = d.cycle
+      LEFT JOIN settled ON settled.run_id = d.run_id AND settled.target = d.target AND d.action = 'refund'
+      LEFT JOIN stopped ON stopped.run_id = d.run_id AND stopped.target = d.target AND d.action = 'refund'
+      LEFT JOIN review_check AS blind ON blind.tenant_id = :tenant AND blind.run_id = d.run_id
         AND blind.kind = 'blind' AND blind.answer IS NOT NULL
      WHERE d.cycle = d.last_cycle
      ORDER BY d.decided_at, d.run_id, d.place

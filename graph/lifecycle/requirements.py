@@ -42,11 +42,7 @@ class Standing:
 
 async def standing(session: AsyncSession, tenant_id: str, policy_hash: str, base_hash: str | None) -> Standing:
     """What gates and people have said about the version."""
-    results = await session.execute(
-        select(col(GateResult.gate), col(GateResult.passed))
-        .where(col(GateResult.tenant_id) == tenant_id, col(GateResult.policy_hash) == policy_hash)
-        .order_by(col(GateResult.at), col(GateResult.result_id)),
-    )
+    results = await newest_results(session, tenant_id, policy_hash)
     approvers = await session.execute(
         select(col(PolicyApproval.approver))
         .where(
@@ -56,8 +52,18 @@ async def standing(session: AsyncSession, tenant_id: str, policy_hash: str, base
         )
         .order_by(col(PolicyApproval.approved_at)),
     )
-    gates = {str(row.gate): bool(row.passed) for row in results}
+    gates = {name: row.passed for name, row in results.items()}
     return Standing(gates, tuple(approvers.scalars()))
+
+
+async def newest_results(session: AsyncSession, tenant_id: str, policy_hash: str) -> dict[str, GateResult]:
+    """The newest result of each gate about the version, by the gate."""
+    query = (
+        select(GateResult)
+        .where(col(GateResult.tenant_id) == tenant_id, col(GateResult.policy_hash) == policy_hash)
+        .order_by(col(GateResult.at), col(GateResult.result_id))
+    )
+    return {row.gate: row for row in (await session.execute(query)).scalars()}
 
 
 def lacking(version: PolicyVersion, change: Change, has: Standing) -> tuple[Lacking, ...]:

@@ -1,7 +1,8 @@
 """The gate `cases`: a policy answers what its file of cases expects, facts to verdict.
 
 `base` states the facts of an ordinary request, `situations` what one kind of request adds; a case takes a situation and
-`with`, and expects any of verdict, mode, rule, section, approvers, hold_s, cause, four_eyes. A file without a case, an
+`with`, and expects any of verdict, mode, rule, section, approvers, hold_s, cause, four_eyes, risk_score. A
+file without a case, an
 unknown key, and a case that expects nothing are refused: a gate that cannot fail is none.
 """
 
@@ -26,7 +27,7 @@ GATE: Final = "cases"
 NAMED: Final = 20
 """Failures that the row names. How many there are is always said."""
 
-_EXPECTATIONS: Final = ("verdict", "mode", "rule", "section", "approvers", "hold_s", "cause", "four_eyes")
+_EXPECTATIONS: Final = ("verdict", "mode", "rule", "section", "approvers", "hold_s", "cause", "four_eyes", "risk_score")
 
 
 class CaseFileError(ValueError):
@@ -51,6 +52,7 @@ class Case(_Strict):
     hold_s: int | None = None
     cause: str | None = None
     four_eyes: bool | None = None
+    risk_score: int | None = None
 
     @model_validator(mode="after")
     def _expects_something(self) -> Self:
@@ -140,6 +142,7 @@ def _try(policy: Policy, file: CaseFile, case: Case, now: datetime) -> _Tried:
         "hold_s": decision.hold_s,
         "cause": decision.cause.value if decision.cause is not None else None,
         "four_eyes": decision.four_eyes,
+        "risk_score": decision.risk_score,
     }
     wrong = [
         f"{name} is {seen[name]!r}, expected {expected!r}"

@@ -47,6 +47,12 @@ NAMES = {
     "move_id": "mov_1",
     "alert_id": "alt_1",
     "name": "remedy",
+    "tier": "auto",
+    "currency": "usd",
+    "policy_hash": "0" * 64,
+    "schedule_id": "sch_1",
+    "tool": "stripe.refund",
+    "breaker_id": "refunds",
 }
 READING = {"GET"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")

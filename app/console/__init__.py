@@ -1,0 +1,1 @@
+"""The room of the ops lead: thresholds on real history, the policy's text, and what stops the agent."""
