@@ -311,12 +311,12 @@ class PolicyCalls:
         """The tenant's versions."""
         return Desk(lambda: self.guard.sessions(tenant_id), tenant_id)
 
-    async def examine(self, tenant_id: str, text: str) -> Examined:
+    async def examine(self, tenant_id: str, text: str, *, with_remarks: bool = True) -> Examined:
         """A text, beside what decides now and over the recorded decisions."""
         async with self.guard.sessions(tenant_id) as session:
             found = await deciding_version(session, tenant_id)
         base = found[1] if found is not None else None
-        return await examined(text, base, await self.pasts.of(tenant_id))
+        return await examined(text, base, await self.pasts.of(tenant_id), with_remarks=with_remarks)
 
     async def store(self, visitor: Visitor, text: str) -> PolicyVersion:
         """The text as a version; who sends it first is its author.
@@ -395,7 +395,7 @@ def examined_form(found: Examined) -> ExaminedForm:
                 line=one.line,
                 is_note=one.finding.is_note,
             )
-            for one in found.remarks
+            for one in found.remarks or ()
         ],
         change=None if found.comparison is None else _change(found.comparison),
         past=None if found.past is None else _past(found.past),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from app.console.past import Past
 from app.policy_files import standing_alone
-from policies.analysis.check import examine
-from policies.analysis.compare import Comparison, compare
+from graph.lifecycle.change import comparison_between
+from policies.analysis.check import remarks
+from policies.analysis.compare import Comparison
 from policies.analysis.places import places_of, tier_key
 from policies.document import Policy
 from policies.errors import PolicyFileError, Problem
@@ -45,7 +45,7 @@ class Examined:
         text: as it was given.
         policy: None where the text cannot be read.
         problems: why it cannot, each with line and column; none where it can.
-        remarks: faults first, then notes.
+        remarks: faults first, then notes; None where nobody looked for any.
         comparison: with what decides now; None where nothing does.
         past: what would have been otherwise in the recorded decisions; None where nothing decides or nothing is known.
     """
@@ -53,43 +53,33 @@ class Examined:
     text: str
     policy: Policy | None = None
     problems: Sequence[Problem] = ()
-    remarks: Sequence[Remark] = ()
+    remarks: Sequence[Remark] | None = None
     comparison: Comparison | None = None
     past: WhatIf | None = None
 
 
-async def examined(text: str, base: Policy | None, past: Past | None) -> Examined:
-    """What there is to say about a text, beside what decides now."""
-    return await asyncio.to_thread(_examined, text, base, past)
+async def examined(text: str, base: Policy | None, past: Past | None, *, with_remarks: bool = True) -> Examined:
+    """What there is to say about a text, beside what decides now. What is probably not meant takes the longest."""
+    return await asyncio.to_thread(_examined, text, base, past, with_remarks=with_remarks)
 
 
-def _examined(text: str, base: Policy | None, past: Past | None) -> Examined:
+def _examined(text: str, base: Policy | None, past: Past | None, *, with_remarks: bool) -> Examined:
     try:
         policy = parse_policy(text, name=NAME, resolve=from_library)
         standing_alone(text, name=NAME, resolve=from_library)
     except PolicyFileError as error:
         return Examined(text, problems=error.problems)
     places = places_of(text, name=NAME, resolve=from_library)
-    findings = sorted(_findings(policy), key=lambda finding: finding.is_note)
+    findings = sorted(remarks(policy) if with_remarks else (), key=lambda finding: finding.is_note)
     return Examined(
         text=text,
         policy=policy,
-        remarks=[Remark(finding, _line(finding, places)) for finding in findings],
-        comparison=None if base is None else _comparison(base, policy),
+        remarks=[Remark(finding, _line(finding, places)) for finding in findings] if with_remarks else None,
+        comparison=None if base is None else comparison_between(base, policy),
         past=None
         if base is None or past is None or not past.count
         else whatif(policy, past.decisions, current=base, compared_with=base),
     )
-
-
-@lru_cache(maxsize=64)
-def _findings(policy: Policy) -> tuple[Finding, ...]:
-    return examine(policy)
-
-
-@lru_cache(maxsize=64)
-def _comparison(base: Policy, candidate: Policy) -> Comparison:
-    return compare(base, candidate)
 
 
 def _line(finding: Finding, places: Mapping[str, Place]) -> int | None:

@@ -115,7 +115,7 @@ class PolicyPage:
                 wrong = "Nothing was stored: the text has the errors below. What you wrote is still here."
                 return await self._editor(tenant_id, request, found, wrong=wrong, applied=text != written)
             told = "Stored. It decides nothing yet; below is what it would change and what it still needs."
-            there = f"/t/{quote(tenant_id)}/policy/{version.policy_hash}?{urlencode({'said': told})}"
+            there = f"/t/{quote(tenant_id)}/policy/{version.policy_hash}?{urlencode({'said': told, 'remarks': 'yes'})}"
             return RedirectResponse(there, HTTPStatus.SEE_OTHER)
         found = await self.policies.examine(tenant_id, text)
         return await self._editor(tenant_id, request, found, is_checked=True, applied=text != written)
@@ -125,7 +125,8 @@ class PolicyPage:
         desk = self.policies.desk(tenant_id)
         story = await self.policies.story(desk, policy_hash)
         version = story.compared.version
-        found = await self.policies.examine(tenant_id, version.source_text)
+        looks = bool(request.query_params.get("remarks"))
+        found = await self.policies.examine(tenant_id, version.source_text, with_remarks=looks)
         visitor, f = signed_in(request), formats_of(request, self.policies.guard.now())
         versions = await desk.versions()
         base = next((one for one in versions if one.policy_hash == story.compared.base_hash), None)
@@ -133,6 +134,7 @@ class PolicyPage:
         return self.renderer.page(
             request,
             "policy_version.html",
+            HTTPStatus.OK,
             tenant_id=tenant_id,
             version=version,
             story=story,
@@ -157,7 +159,7 @@ class PolicyPage:
         """Put a version through its gates, approve it, publish it, or go back to it."""
         match form.act:
             case "gates":
-                gated = await self.policies.gate_version(policy_hash, request)
+                gated = await self.policies.gate_version(policy_hash, _cases(form), request)
                 told = "; ".join(
                     f"gate {one.gate}: {'passed' if one.passed else 'did not pass'}" for one in gated.items
                 )

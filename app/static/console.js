@@ -68,13 +68,18 @@
     const kept = policy.querySelector("[data-kept]"), place = `countersign-policy ${location.pathname}`;
     const number = () => {
       const wrong = new Set([...policy.querySelectorAll(".problems [data-line]")].map((one) => Number(one.dataset.line)));
-      const lines = text.value.split("\n").map((_, at) => {
-        const line = document.createElement(wrong.has(at + 1) ? "b" : "span");
-        if (wrong.has(at + 1)) line.className = "wrong";
-        line.textContent = `${at + 1}\n`;
-        return line;
-      });
-      gutter.replaceChildren(...lines);
+      const count = text.value.split("\n").length, pieces = [];
+      for (let from = 1; from <= count;) {
+        const marked = wrong.has(from), first = from;
+        while (from <= count && wrong.has(from) === marked) from++;
+        const numbers = Array.from({ length: from - first }, (_, at) => `${first + at}\n`).join("");
+        if (!marked) { pieces.push(document.createTextNode(numbers)); continue; }
+        const line = document.createElement("b");
+        line.className = "wrong";
+        line.textContent = numbers;
+        pieces.push(line);
+      }
+      gutter.replaceChildren(...pieces);
       gutter.scrollTop = text.scrollTop;
     };
     let asked = 0;

@@ -47,13 +47,18 @@ class Change:
 
 
 @lru_cache(maxsize=64)
+def comparison_between(base: Policy, candidate: Policy) -> Comparison:
+    """The whole comparison, worked out once for each pair."""
+    return compare(base, candidate)
+
+
 def change_between(base: Policy | None, candidate: Policy) -> Change:
     """What changes where the candidate decides instead of the base. May take seconds for hundreds of rules, once."""
     if base is None:
         return Change(FIRST)
     if base == candidate:
         return Change(Direction.NEITHER.value)
-    comparison = compare(base, candidate)
+    comparison = comparison_between(base, candidate)
     told = _told(comparison)
     return Change(comparison.direction.value, told, len(told) + comparison.more_regions)
 

@@ -7,6 +7,7 @@ where the bound on work is hit, that is a finding itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from policies.analysis.answers import Answers, answers_of
 from policies.analysis.contradictions import contradictions
@@ -33,6 +34,12 @@ def examine(policy: Policy, *, bound: int = DEFAULT_BOUND, decide_: Decide = dec
         message = f"nothing was proved about this file: {error}"
         proved = [Finding(FindingKind.BOUND_HIT, policy.policy_id, message)]
     return tuple(sorted([*findings(policy), *proved], key=lambda finding: (finding.kind, finding.about)))
+
+
+@lru_cache(maxsize=32)
+def remarks(policy: Policy) -> tuple[Finding, ...]:
+    """The same, worked out once for a policy."""
+    return examine(policy)
 
 
 def _proved(policy: Policy, bound: int, decide_: Decide) -> Iterator[Finding]:

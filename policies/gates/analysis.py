@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from policies.analysis.check import examine
+from policies.analysis.check import remarks
 from policies.document import Policy
 from policies.findings import FindingKind
 from policies.gates.verdict import GateVerdict
@@ -30,7 +30,7 @@ FAILING: Final = frozenset(
 
 def prove(policy: Policy) -> GateVerdict:
     """What the analysis of the policy found. May take seconds for hundreds of rules."""
-    found = examine(policy)
+    found = remarks(policy)
     failing = [one for one in found if one.kind in FAILING]
     counts = Counter(one.kind.value for one in found)
     figures: dict[str, object] = {
