@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from app.api.access import Called
 from app.api.routing import Id, bad, call, conflict, missing
-from app.console.examining import NAME, Examined, examined
+from app.console.examining import NAME, Examined, examined, judged
 from app.console.gating import cases_text, put_through
 from app.console.past import Pasts
 from app.console.thresholds import deciding_version
@@ -33,7 +33,7 @@ from graph.lifecycle.desk import Compared, Desk, Wish
 from graph.lifecycle.models import PolicySchedule
 from graph.lifecycle.publishing import Act, Answer, Done
 from graph.lifecycle.publishing import Refused as NotDone
-from graph.rulebook import PolicyVersion
+from graph.rulebook import PolicyVersion, load_policy
 from policies.analysis.compare import Comparison
 from policies.analysis.report import comparison_form
 from policies.errors import PolicyFileError
@@ -311,12 +311,20 @@ class PolicyCalls:
         """The tenant's versions."""
         return Desk(lambda: self.guard.sessions(tenant_id), tenant_id)
 
-    async def examine(self, tenant_id: str, text: str, *, with_remarks: bool = True) -> Examined:
+    async def examine(self, tenant_id: str, text: str) -> Examined:
         """A text, beside what decides now and over the recorded decisions."""
         async with self.guard.sessions(tenant_id) as session:
             found = await deciding_version(session, tenant_id)
-        base = found[1] if found is not None else None
-        return await examined(text, base, await self.pasts.of(tenant_id), with_remarks=with_remarks)
+        return await examined(text, found[1] if found is not None else None, await self.pasts.of(tenant_id))
+
+    async def judge(self, version: PolicyVersion, *, with_remarks: bool) -> Examined:
+        """The same of a version that is stored."""
+        tenant_id = version.tenant_id
+        async with self.guard.sessions(tenant_id) as session:
+            found = await deciding_version(session, tenant_id)
+            policy = await load_policy(session, tenant_id, version.policy_hash)
+        base, past = found[1] if found is not None else None, await self.pasts.of(tenant_id)
+        return await judged(version.source_text, policy, base, past, with_remarks=with_remarks)
 
     async def store(self, visitor: Visitor, text: str) -> PolicyVersion:
         """The text as a version; who sends it first is its author.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.console.past import Past
-from app.policy_files import standing_alone
 from graph.lifecycle.change import comparison_between
 from policies.analysis.check import remarks
 from policies.analysis.compare import Comparison
@@ -27,6 +26,8 @@ from policies.whatif.comparing import WhatIf, whatif
 
 NAME: Final = "policy.yaml"
 """What messages call the text."""
+MOST_COMPARED: Final = 8
+"""Policies whose answers to the past are kept with a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,47 @@ class Examined:
     past: WhatIf | None = None
 
 
-async def examined(text: str, base: Policy | None, past: Past | None, *, with_remarks: bool = True) -> Examined:
-    """What there is to say about a text, beside what decides now. What is probably not meant takes the longest."""
-    return await asyncio.to_thread(_examined, text, base, past, with_remarks=with_remarks)
+async def examined(text: str, base: Policy | None, past: Past | None) -> Examined:
+    """What there is to say about a text, beside what decides now."""
+    return await asyncio.to_thread(_examined, text, base, past)
 
 
-def _examined(text: str, base: Policy | None, past: Past | None, *, with_remarks: bool) -> Examined:
+async def judged(text: str, policy: Policy, base: Policy | None, past: Past | None, *, with_remarks: bool) -> Examined:
+    """The same of a policy that was read from the text before. What is probably not meant takes the longest."""
+    return await asyncio.to_thread(_judged, text, policy, base, past, with_remarks=with_remarks)
+
+
+def _examined(text: str, base: Policy | None, past: Past | None) -> Examined:
     try:
         policy = parse_policy(text, name=NAME, resolve=from_library)
-        standing_alone(text, name=NAME, resolve=from_library)
     except PolicyFileError as error:
         return Examined(text, problems=error.problems)
-    places = places_of(text, name=NAME, resolve=from_library)
-    findings = sorted(remarks(policy) if with_remarks else (), key=lambda finding: finding.is_note)
+    return _judged(text, policy, base, past, with_remarks=True)
+
+
+def _judged(text: str, policy: Policy, base: Policy | None, past: Past | None, *, with_remarks: bool) -> Examined:
     return Examined(
         text=text,
         policy=policy,
-        remarks=[Remark(finding, _line(finding, places)) for finding in findings] if with_remarks else None,
+        remarks=_remarks(text, policy) if with_remarks else None,
         comparison=None if base is None else comparison_between(base, policy),
-        past=None
-        if base is None or past is None or not past.count
-        else whatif(policy, past.decisions, current=base, compared_with=base),
+        past=None if base is None or past is None or not past.count else _whatif(policy, base, past),
     )
+
+
+def _remarks(text: str, policy: Policy) -> Sequence[Remark]:
+    places = places_of(text, name=NAME, resolve=from_library)
+    return [Remark(finding, _line(finding, places)) for finding in sorted(remarks(policy), key=lambda one: one.is_note)]
+
+
+def _whatif(policy: Policy, base: Policy, past: Past) -> WhatIf:
+    """Decided once for each pair and snapshot; what was found lives as long as the snapshot."""
+    key = (base.content_hash, policy.content_hash)
+    if key not in past.compared:
+        while len(past.compared) >= MOST_COMPARED:
+            past.compared.pop(next(iter(past.compared)))
+        past.compared[key] = whatif(policy, past.decisions, current=base, compared_with=base)
+    return past.compared[key]
 
 
 def _line(finding: Finding, places: Mapping[str, Place]) -> int | None:

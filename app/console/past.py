@@ -20,6 +20,7 @@ from app.errors import DatabaseError
 from graph.decisions.past import read_past
 from graph.runtime import Sessions
 from policies.document import Policy
+from policies.whatif.comparing import WhatIf
 from policies.whatif.history import Prepared, prepared
 from policies.whatif.refunds import Refunds, refunds_of
 from policies.whatif.thresholds import Threshold
@@ -36,11 +37,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """A snapshot: the decisions from `since` until `taken_at`."""
+    """A snapshot: the decisions from `since` until `taken_at`. `compared` keeps what two policies said to it."""
 
     decisions: Prepared
     since: datetime
     taken_at: datetime
+    compared: dict[tuple[str, str], WhatIf] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

@@ -126,7 +126,7 @@ class PolicyPage:
         story = await self.policies.story(desk, policy_hash)
         version = story.compared.version
         looks = bool(request.query_params.get("remarks"))
-        found = await self.policies.examine(tenant_id, version.source_text, with_remarks=looks)
+        found = await self.policies.judge(version, with_remarks=looks)
         visitor, f = signed_in(request), formats_of(request, self.policies.guard.now())
         versions = await desk.versions()
         base = next((one for one in versions if one.policy_hash == story.compared.base_hash), None)
@@ -335,7 +335,7 @@ def _lack_words(lack: Lacking) -> str:
     """How to get what is missing, on the page."""
     if lack.what == "second_person":
         return "a second person, who did not write it, approves of it here"
-    return f"gate {lack.what} passes: run the gates here"
+    return f"gate {lack.what}: run the gates here"
 
 
 def _people(story: Story) -> list[str]:

@@ -1,9 +1,9 @@
-"""Rows `whatif` and `tune`: a million recorded decisions under a candidate, against the same filter written by hand.
+"""Rows `whatif`, `tune` and a threshold that moves: recorded decisions under a candidate, against a filter by hand.
 
 The history is made up from a seed and prepared once, as a page that is asked again and again keeps it; preparing stands
-beside it. Both sides count decisions and money. Ours also tells verdicts and modes apart, says
-what people said, finds the busiest day and works out the digest. Before
-anything is measured, both must tell the same rows apart.
+beside it. A million decisions are decided on both sides, which count decisions and money. Ours also tells verdicts and
+modes apart, says what people said, finds the busiest day and works out the digest. Before anything is measured, both
+must tell the same rows apart.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 import polars as pl
@@ -24,8 +25,9 @@ from policies.shelf import shipped_text
 from policies.whatif.comparing import whatif as compare
 from policies.whatif.deciding import decide_all
 from policies.whatif.history import prepared
+from policies.whatif.refunds import Refunds, refunds_of
 from policies.whatif.thresholds import Threshold, with_threshold
-from policies.whatif.tuning import tune
+from policies.whatif.tuning import tune, tuned
 
 ROWS: Final = 1_000_000
 PAGE_ROWS: Final = 100_000
@@ -80,11 +82,23 @@ def _page(candidate: Policy, shipped: Policy, rounds: int, count: int) -> list[R
     assert past.digest
     compared = [1000 * _timed(lambda: compare(candidate, past).flips())[1] for _ in range(rounds)]
     tuned = [1000 * _timed(lambda: tune(shipped, past, THRESHOLD, quality=0.97))[1] for _ in range(rounds)]
+    refunds = refunds_of(shipped, past, THRESHOLD)
+    moved = [1000 * _timed(partial(_moved, refunds, value))[1] for value in range(5_100, 5_100 + rounds)]
     parts = {"rows": float(count)}
     return [
+        Row("a threshold that moves", Sample.of(moved), "ms", None, GOAL_PAGE_MS, is_limit=True, parts=parts),
         Row("whatif on a page", Sample.of(compared), "ms", None, GOAL_PAGE_MS, is_limit=True, parts=parts),
         Row("tune on a page", Sample.of(tuned), "ms", None, GOAL_PAGE_MS, is_limit=True, parts=parts),
     ]
+
+
+def _moved(refunds: Refunds, value: int) -> None:
+    """What the page of the thresholds asks for while its slider moves, of refunds that it keeps."""
+    assert tuned(refunds, quality=0.97).points
+    assert refunds.point(value).alone
+    assert refunds.bands(value, range(500, 24 * 500 + 1, 500))
+    assert refunds.turned(value)
+    assert refunds.turned_first(value)
 
 
 def _same_rows(candidate: Policy, history: pl.DataFrame) -> None:

@@ -21,6 +21,9 @@ from app.log_keys import load_signer
 from graph.audit.sequence import sequence
 from kb.ingest import ingest
 from kb.sources import read_documents
+from policies.parse import parse_policy
+from policies.shelf import shipped_text
+from tests.app.console.histories import keep_history
 from tests.app.web.people import signed_in
 from tests.journeys.browsing import NEEDS_BROWSER, Browser, browsing
 from tests.journeys.shop import Shop, charged_twice
@@ -117,3 +120,32 @@ async def test_the_queue_and_the_trace(shop: Shop) -> None:
         await browser.opens(f"/t/{shop.tenant}/runs/{run['run_id']}/trace")
         await expect(page.locator(".proof")).to_contain_text("Verified")
         await taken(page, "trace")
+
+
+async def test_the_ops_leads_pages(shop: Shop) -> None:
+    await knows_its_policy(shop)
+    policy = parse_policy(shipped_text(), name="shipped")
+    await keep_history(shop.database, shop.tenant, policy, count=4000, until=shop.clock.now())
+    await shop.arrives(charged_twice("24.90"))
+    async with browsing(str(shop.web.base_url).rstrip("/"), locale="en-US", timezone_id="America/New_York") as browser:
+        await at_the_browser(shop, browser)
+        page = browser.page
+        await page.set_viewport_size({"width": 1280, "height": 1000})
+        await browser.opens(f"/t/{shop.tenant}/thresholds?of=auto.usd&at_most=60")
+        await expect(page.locator("#figures")).to_contain_text("$60.00")
+        await taken(page, "thresholds")
+        await page.get_by_label("Why").fill("people agree up to here")
+        await page.get_by_role("button", name="Keep as a draft").click()
+        await expect(page.get_by_role("heading", name="It loosens what decides now")).to_be_visible()
+        await taken(page, "policy-version")
+        await browser.opens(f"/t/{shop.tenant}/policy")
+        text = page.locator("#text")
+        await text.fill((await text.input_value()).replace("mode: auto", "mode: automatic", 1))
+        await expect(page.locator(".problems")).to_be_visible()
+        await page.locator(".problems a").first.click()
+        await taken(page, "policy")
+        await browser.opens(f"/t/{shop.tenant}/controls")
+        await expect(page.locator("[data-tool='stripe.refund']")).to_contain_text("1 held")
+        await page.locator("[data-tool='stripe.refund'] summary").click()
+        await page.locator("[data-tool='stripe.refund']").get_by_label("Why").fill("Stripe looks wrong")
+        await taken(page, "controls")
