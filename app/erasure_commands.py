@@ -35,6 +35,7 @@ WORDS: Final = {
     "reviewers_words": "reviewers' words",
     "model_answers": "kept answers of models",
     "preferences": "preferences",
+    "candidates": "candidate scenarios made from their tickets",
     "pictures": "pictures' fingerprints",
     "checkpoints": "checkpoints of runs",
 }

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 import app.alerts.models
 import app.autonomy.models
+import app.corrections.models
 import app.identity.models
 import app.models
 import app.notices.models
@@ -27,6 +28,7 @@ import kb.models
 OWNERS = (
     app.alerts.models,
     app.autonomy.models,
+    app.corrections.models,
     app.identity.models,
     app.models,
     app.notices.models,

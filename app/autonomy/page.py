@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +18,7 @@ from app.autonomy.models import Direction, MoveState
 from app.identity.roles import PEOPLE
 from app.review.words import ACTIONS, intent
 from app.web.access import Refused, add, signed_in
+from app.web.forms import read
 from app.web.rendering import Renderer
 from policies.vocabulary import ActionKind
 
@@ -68,10 +69,7 @@ class AutonomyPage:
         if form.decision not in {"yes", "no"}:
             text = f"{form.decision[:40]!r} is not an answer. Choose yes or no."
             raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", text)
-        try:
-            why = WhyForm(why=form.why)
-        except ValidationError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", "The reason is too long.") from error
+        why = read(WhyForm, why=form.why)
         decide = self.autonomy.accept_move if form.decision == "yes" else self.autonomy.decline_move
         made = await decide(move_id, why, request)
         return _back(tenant_id, " ".join([made.said, *made.lacking]))

@@ -17,6 +17,7 @@ from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token
 from app.api import alerts as api_alerts
 from app.api import autonomy as api_autonomy
 from app.api import controls as api_controls
+from app.api import corrections as api_corrections
 from app.api import document
 from app.api import people as api_people
 from app.api import policies as api_policies
@@ -28,6 +29,7 @@ from app.autonomy import page as autonomy_page
 from app.autonomy.tending import rules_of as autonomy_of
 from app.console import controls_page, policy_page, thresholds_page
 from app.console.past import Pasts
+from app.corrections import page as corrections_page
 from app.db import Database
 from app.errors import DatabaseError, SettingsError
 from app.identity.passwords import Passwords
@@ -133,6 +135,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
     alerts = api_alerts.Alerts(guard, watched, new_id)
+    corrections = api_corrections.Corrections(guard, vault, new_id)
     thresholds = api_thresholds.ThresholdCalls(guard, pasts)
     files = {name: tenant.policy for name, tenant in settings.tenants.items()}
     policies = api_policies.PolicyCalls(guard, pasts, new_id, files)
@@ -145,12 +148,14 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         api_people.routes(accounts),
         api_autonomy.routes(autonomy),
         api_alerts.routes(alerts),
+        api_corrections.routes(corrections),
         api_thresholds.routes(thresholds),
         api_policies.routes(policies),
         api_controls.routes(controls),
     ]
     for part in (
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
+        corrections_page.routes(corrections_page.CorrectionsPage(corrections, renderer)),
         autonomy_page.routes(autonomy_page.AutonomyPage(autonomy, renderer)),
         api_runs.files(runs),
         traces.routes(traces.Traces(guard, renderer, vault, signer)),

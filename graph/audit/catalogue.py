@@ -66,6 +66,8 @@ _ALERT: Final[Fields] = {
     "bound": N,
     "figures": M,
 }
+_INCIDENT: Final[Fields] = {"incident_id": T}
+_INCIDENT_MAY: Final[Fields] = {"alert_id": T, "candidate_id": T}
 _MOVE: Final[Fields] = {
     "move_id": T,
     "direction": T,
@@ -207,6 +209,30 @@ KINDS: Final[Mapping[str, Kind]] = {
     "autonomy.applied": _move("a cell moved: the version with it decides"),
     "autonomy.demoted": _move("people disagreed so often that a cell moved down by itself"),
     "autonomy.lapsed": _move("another version decides, so what was proposed no longer holds"),
+    "scenario.kept": Kind(
+        "a corrected run was kept as a candidate scenario, without its customer",
+        {"candidate_id": T, "cause": T, "reason_code": T, "intent": T},
+    ),
+    "scenario.dropped": Kind("a candidate scenario was deleted", {"candidate_id": T}),
+    "correction.proposed": Kind(
+        "a change was proposed from what people corrected; nothing changed yet",
+        {
+            "proposal_id": T,
+            "kind": T,
+            "cause": T,
+            "reason_code": T,
+            "intent": T,
+            "action": T,
+            "tickets": N,
+        },
+        {"policy_hash": T},
+    ),
+    "correction.ended": Kind(
+        "a person said that a proposal is done, or not wanted", {"proposal_id": T, "state": T, "kind": T}
+    ),
+    "incident.opened": Kind("a person wrote down that something went wrong", _INCIDENT, _INCIDENT_MAY),
+    "incident.written": Kind("a person wrote what was learned from an incident", _INCIDENT, _INCIDENT_MAY),
+    "incident.closed": Kind("cause, measures and guard of an incident are known", _INCIDENT, _INCIDENT_MAY),
     "alert.raised": Kind("a figure passed its bound", _ALERT),
     "alert.taken": Kind("a person looks at an alert", _ALERT),
     "alert.resolved": Kind("the figure has been within its bound for a while", _ALERT),
@@ -269,6 +295,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "pictures": N,
             "checkpoints": N,
         },
+        {"candidates": N},
     ),
     "runs.emptied": Kind(
         "the policy's days to keep what runs stored were over",

@@ -51,6 +51,8 @@ _TAKE_OUT: Final[Mapping[str, str]] = {
     "reviewers_words": reviewers_words(OF_PEOPLE),
     "model_answers": "DELETE FROM model_answer WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
     "preferences": "DELETE FROM preference WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
+    "candidates": """DELETE FROM candidate_scenario WHERE tenant_id = :tenant
+        AND (subject_id = ANY(:subjects) OR run_id = ANY(:runs))""",
     "pictures": "DELETE FROM seen_picture WHERE tenant_id = :tenant AND subject_id = ANY(:subjects)",
 }
 
@@ -65,6 +67,7 @@ class Gone:
     reviewers_words: int = 0
     model_answers: int = 0
     preferences: int = 0
+    candidates: int = 0
     pictures: int = 0
     checkpoints: int = 0
 

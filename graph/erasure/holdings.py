@@ -25,6 +25,7 @@ HOLDINGS: Final[Mapping[str, Holding]] = {
     "approval": Holding.TAKEN_OUT,
     "artifact": Holding.TAKEN_OUT,
     "audit_private": Holding.TAKEN_OUT,
+    "candidate_scenario": Holding.TAKEN_OUT,  # names nobody, and was made from their ticket
     "checkpoint_blobs": Holding.TAKEN_OUT,
     "checkpoint_writes": Holding.TAKEN_OUT,
     "checkpoints": Holding.TAKEN_OUT,
@@ -53,7 +54,9 @@ HOLDINGS: Final[Mapping[str, Holding]] = {
     "autonomy_move": Holding.SHOP,
     "breaker": Holding.SHOP,
     "connector_state": Holding.SHOP,
+    "correction_proposal": Holding.SHOP,  # codes and ids of tickets
     "gate_result": Holding.SHOP,
+    "incident": Holding.SHOP,  # colleagues' words, redacted before they are kept
     "kb_corpus": Holding.SHOP,
     "kb_document": Holding.SHOP,
     "kb_section": Holding.SHOP,

@@ -53,6 +53,9 @@ NAMES = {
     "schedule_id": "sch_1",
     "tool": "stripe.refund",
     "breaker_id": "refunds",
+    "candidate_id": "cand_1",
+    "proposal_id": "cor_1",
+    "incident_id": "inc_1",
 }
 READING = {"GET"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
