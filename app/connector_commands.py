@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
@@ -49,6 +50,41 @@ def list_command(
             f"{state['connector']:<8} {str(state['mode']).replace('_', '-')}"
             + (f"  ({state['reason']})" if state["reason"] else "")
         )
+
+
+@app.command("check")
+def check_command(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Ask the tenant's vendors what the credentials may do, keep it for the page, and say what the agent can do."""
+    from app.connections.checking import keep, look
+    from app.connections.sight import Ability, abilities, connectors
+    from app.errors import UsageError
+    from app.identity.accounts import Act
+    from app.terminal import say, say_json
+
+    commanding = _commanding(ctx)
+    tenant = commanding.settings.tenants.get(commanding.tenant_id)
+    if tenant is None:
+        raise UsageError(f"tenant {commanding.tenant_id!r} is not configured; docs/connecting.md says how")
+    found = look(commanding.settings, tenant, commanding.now)
+
+    async def work() -> list[Ability]:
+        act = Act(commanding.actor, commanding.now(), commanding.new_id)
+        async with commanding.tenant_session() as session:
+            await keep(session, commanding.tenant_id, found, act)
+        async with commanding.tenant_session() as session:
+            sights = await connectors(session, commanding.tenant_id, act.now)
+            return await abilities(session, commanding.tenant_id, sights)
+
+    able = commanding.run(work())
+    checks = [check for one in found for check in one.checks]
+    if as_json:
+        say_json({"checks": [asdict(one) for one in checks], "abilities": [asdict(one) for one in able]})
+        return
+    say([f"{one.state.value:5}  {one.subject}: {one.found}" for one in checks])
+    say([f"{one.name:28} {one.can:6} {one.why}" for one in able])
 
 
 @app.command("restore")

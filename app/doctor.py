@@ -25,7 +25,9 @@ from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskS
 from connectors.claude.client import ClaudeAdapter
 from connectors.errors import ConnectorError
 from connectors.stripe.probe import Grant
+from connectors.stripe.probe import Probe as StripeProbe
 from connectors.zendesk.probe import Access
+from connectors.zendesk.probe import Probe as ZendeskProbe
 from connectors.zendesk.probe import probe as probe_zendesk
 from graph.vault import VaultError
 from policies.errors import PolicyPackageError
@@ -44,7 +46,7 @@ def examine(settings: Settings, *, now: Clock) -> list[Check]:
         *key_findings(settings),
         *_database(settings),
         *_web(settings),
-        *_models(settings),
+        *models(settings),
     ]
     if not settings.tenants:
         checks.append(
@@ -111,21 +113,22 @@ def _web(settings: Settings) -> Iterator[Check]:
         yield note("web", "no public address", "set COUNTERSIGN_PUBLIC_URL; webhooks are sent there")
 
 
-def _models(settings: Settings) -> Iterator[Check]:
-    models = settings.models
-    if models.provider is Provider.LOCAL:
+def models(settings: Settings) -> Iterator[Check]:
+    """What the models' credential may do."""
+    wanted = settings.models
+    if wanted.provider is Provider.LOCAL:
         yield ok("models", "local: no network, no key")
         return
-    assert models.api_key is not None
+    assert wanted.api_key is not None
     try:
         with ClaudeAdapter(
-            models.api_key.get_secret_value(), base_url=models.base_url, timeout_s=models.timeout_s
+            wanted.api_key.get_secret_value(), base_url=wanted.base_url, timeout_s=wanted.timeout_s
         ) as claude:
             known = claude.probe()
     except ConnectorError as error:
         yield wrong("models", f"claude: {error}", "check COUNTERSIGN_MODELS__API_KEY")
         return
-    absent = sorted(set(models.named) - set(known))
+    absent = sorted(set(wanted.named) - set(known))
     if absent:
         yield wrong("models", f"claude: the key may not use {', '.join(absent)}", f"choose among {', '.join(known)}")
     else:
@@ -144,23 +147,34 @@ def _tenant(name: str, tenant: TenantSettings, settings: Settings, now: Clock) -
     else:
         yield from _stripe(name, tenant.stripe, settings.environment)
     if tenant.orders is None:
-        yield note(f"{name} orders", "not configured: order facts are unknown", f"set tenants.{name}.orders if you can")
+        yield no_orders(f"{name} orders", name)
     else:
-        yield from _orders(name, tenant.orders)
+        yield from orders(f"{name} orders", tenant.orders)
     yield _policy(name, tenant.policy)
 
 
 def _zendesk(name: str, settings: ZendeskSettings, now: Clock) -> Iterator[Check]:
     subject = f"{name} zendesk"
+    try:
+        found = probe_zendesk(zendesk_adapter(settings, now=now), now=now())
+    except ConnectorError as error:
+        yield from zendesk_settings(subject, settings)
+        yield wrong(subject, str(error), "check subdomain, credentials and network")
+        return
+    yield from zendesk_found(subject, settings, found)
+
+
+def zendesk_settings(subject: str, settings: ZendeskSettings) -> Iterator[Check]:
+    """What can be said without asking Zendesk."""
     if not settings.webhook_secrets:
         yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
     if settings.token is not None:
         yield note(subject, "an API token, which ends on 2027-04-30", "make an OAuth client and set client_id")
-    try:
-        found = probe_zendesk(zendesk_adapter(settings, now=now), now=now())
-    except ConnectorError as error:
-        yield wrong(subject, str(error), "check subdomain, credentials and network")
-        return
+
+
+def zendesk_found(subject: str, settings: ZendeskSettings, found: ZendeskProbe) -> Iterator[Check]:
+    """What a probe of Zendesk says about its credential."""
+    yield from zendesk_settings(subject, settings)
     denied = [f"{one.name} (scope {one.scope})" for one in found.capabilities if one.access is Access.DENIED]
     unknown = [one.name for one in found.capabilities if one.access is Access.UNKNOWN]
     if denied:
@@ -175,16 +189,29 @@ def _zendesk(name: str, settings: ZendeskSettings, now: Clock) -> Iterator[Check
 
 def _stripe(name: str, settings: StripeSettings, environment: Environment) -> Iterator[Check]:
     subject = f"{name} stripe"
-    if not settings.webhook_secrets:
-        yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
     try:
         found = stripe_adapter(settings, environment).probe()
     except SettingsError as error:
         yield wrong(subject, str(error), "nothing is read or sent with it until then")
         return
     except ConnectorError as error:
+        yield from stripe_settings(subject, settings)
         yield wrong(subject, str(error), "check api_key and network")
         return
+    yield from stripe_found(subject, settings, environment, found)
+
+
+def stripe_settings(subject: str, settings: StripeSettings) -> Iterator[Check]:
+    """What can be said without asking Stripe."""
+    if not settings.webhook_secrets:
+        yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
+
+
+def stripe_found(
+    subject: str, settings: StripeSettings, environment: Environment, found: StripeProbe
+) -> Iterator[Check]:
+    """What a probe of Stripe says about its key."""
+    yield from stripe_settings(subject, settings)
     missing = [need.permission or need.name for need in found.missing]
     unknown = [need.name for need in found.needs if need.grant is Grant.UNKNOWN]
     if missing:
@@ -195,8 +222,8 @@ def _stripe(name: str, settings: StripeSettings, environment: Environment) -> It
         yield ok(subject, f"the key has every permission it needs, API version {found.api_version}")
 
 
-def _orders(name: str, settings: OrdersSettings) -> Iterator[Check]:
-    subject = f"{name} orders"
+def orders(subject: str, settings: OrdersSettings) -> Iterator[Check]:
+    """Whether the shop's orders service answers."""
     adapter = orders_adapter(settings)
     if adapter is None:
         yield ok(subject, "from a mapping of Stripe metadata and Zendesk fields")
@@ -208,6 +235,11 @@ def _orders(name: str, settings: OrdersSettings) -> Iterator[Check]:
         yield wrong(subject, str(error), "check base_url, token and network")
         return
     yield ok(subject, f"the service at {settings.base_url!r} answers")
+
+
+def no_orders(subject: str, tenant: str) -> Check:
+    """That nothing tells of orders."""
+    return note(subject, "not configured: order facts are unknown", f"set tenants.{tenant}.orders if you can")
 
 
 def _policy(name: str, policy: str) -> Check:

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 import app.alerts.models
 import app.autonomy.models
+import app.connections.models
 import app.corrections.models
 import app.identity.models
 import app.models
@@ -28,6 +29,7 @@ import kb.models
 OWNERS = (
     app.alerts.models,
     app.autonomy.models,
+    app.connections.models,
     app.corrections.models,
     app.identity.models,
     app.models,

@@ -16,6 +16,7 @@ from app.alerts.tending import rules_of as alerts_of
 from app.ambient import business_clock, is_sandboxed, new_id, new_key, new_token, vault_of
 from app.api import alerts as api_alerts
 from app.api import autonomy as api_autonomy
+from app.api import connectors as api_connectors
 from app.api import controls as api_controls
 from app.api import corrections as api_corrections
 from app.api import document
@@ -27,6 +28,7 @@ from app.api import runs as api_runs
 from app.api import thresholds as api_thresholds
 from app.autonomy import page as autonomy_page
 from app.autonomy.tending import rules_of as autonomy_of
+from app.connections import page as connectors_page
 from app.console import controls_page, policy_page, thresholds_page
 from app.console.past import Pasts
 from app.corrections import page as corrections_page
@@ -135,6 +137,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
     alerts = api_alerts.Alerts(guard, watched, new_id)
+    connectors = api_connectors.Connectors(guard, settings, new_id)
     corrections = api_corrections.Corrections(guard, vault, new_id)
     thresholds = api_thresholds.ThresholdCalls(guard, pasts)
     files = {name: tenant.policy for name, tenant in settings.tenants.items()}
@@ -148,6 +151,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         api_people.routes(accounts),
         api_autonomy.routes(autonomy),
         api_alerts.routes(alerts),
+        api_connectors.routes(connectors),
         api_corrections.routes(corrections),
         api_thresholds.routes(thresholds),
         api_policies.routes(policies),
@@ -155,6 +159,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     ]
     for part in (
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
+        connectors_page.routes(connectors_page.ConnectorsPage(connectors, renderer)),
         corrections_page.routes(corrections_page.CorrectionsPage(corrections, renderer)),
         autonomy_page.routes(autonomy_page.AutonomyPage(autonomy, renderer)),
         api_runs.files(runs),

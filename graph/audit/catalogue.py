@@ -185,6 +185,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "switch.off": Kind("a tool was switched off", {"tool": T, "reason": T}),
     "switch.on": Kind("a tool was switched on", {"tool": T, "reason": T}),
     "connector.draft_only": Kind("a system denied access, so nothing is changed there", {"connector": T, "reason": T}),
+    "connector.checked": Kind("the vendors were asked what the credentials may do", {"states": M}),
     "connector.restored": Kind("a system may be changed again", {"connector": T}),
     "policy.published": Kind("this policy decides from now on", {"policy_hash": T}, is_open=True),
     "policy.drafted": Kind("a policy was stored and decides nothing yet", {"policy_hash": T}, is_open=True),

@@ -53,6 +53,7 @@ HOLDINGS: Final[Mapping[str, Holding]] = {
     "autonomy_cell": Holding.SHOP,
     "autonomy_move": Holding.SHOP,
     "breaker": Holding.SHOP,
+    "connector_check": Holding.SHOP,
     "connector_state": Holding.SHOP,
     "correction_proposal": Holding.SHOP,  # codes and ids of tickets
     "gate_result": Holding.SHOP,

@@ -12,7 +12,7 @@ from app.ambient import new_id
 from app.identity.roles import Role
 from app.settings import ModelSettings
 from evals.suites.files import read_suites
-from evals.suites.place import Remembering, opened_place, opened_stage, prepare_folder
+from evals.suites.place import Remembering, Variant, opened_place, opened_stage, prepare_folder
 from evals.suites.play import play
 from evals.suites.scoring import Mark, score
 from graph.erasure.erase import Erased, erase

@@ -53,6 +53,7 @@ NAMES = {
     "schedule_id": "sch_1",
     "tool": "stripe.refund",
     "breaker_id": "refunds",
+    "connector": "zendesk",
     "candidate_id": "cand_1",
     "proposal_id": "cor_1",
     "incident_id": "inc_1",
