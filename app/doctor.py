@@ -198,7 +198,7 @@ def _stripe(name: str, settings: StripeSettings, environment: Environment) -> It
         yield from stripe_settings(subject, settings)
         yield wrong(subject, str(error), "check api_key and network")
         return
-    yield from stripe_found(subject, settings, environment, found)
+    yield from stripe_found(subject, settings, found)
 
 
 def stripe_settings(subject: str, settings: StripeSettings) -> Iterator[Check]:
@@ -207,9 +207,7 @@ def stripe_settings(subject: str, settings: StripeSettings) -> Iterator[Check]:
         yield wrong(subject, "no webhook secret, so every webhook is refused", "set its webhook_secrets")
 
 
-def stripe_found(
-    subject: str, settings: StripeSettings, environment: Environment, found: StripeProbe
-) -> Iterator[Check]:
+def stripe_found(subject: str, settings: StripeSettings, found: StripeProbe) -> Iterator[Check]:
     """What a probe of Stripe says about its key."""
     yield from stripe_settings(subject, settings)
     missing = [need.permission or need.name for need in found.missing]

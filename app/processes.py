@@ -57,6 +57,7 @@ def worker(ctx: typer.Context) -> None:
     from app.keys.credentials import tell_of_credentials
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
+    from app.measures.keeping import Measuring
     from app.notices.noticing import Noticing, mailer_of, places_of
     from app.retaining import Retaining
     from app.runtime import librarians_of, open_advancer
@@ -101,6 +102,7 @@ def worker(ctx: typer.Context) -> None:
                     {name: export_sinks_of(settings.tenants[name], now) for name in names},
                     stopping,
                 ),
+                Measuring(database.tenant, names, stopping),
                 Library(librarians_of(settings, advancer.runtime), stopping),
             )
             await Worker(advancer, database, settings, storage.app_url, stopping, beside).run()

@@ -209,6 +209,17 @@ class SmtpSettings(BaseModel):
         return self
 
 
+class MetricsSettings(BaseModel):
+    """Who may read `/metrics`, and whether its series say which tenant they are of."""
+
+    model_config = FROZEN
+
+    token: SecretStr | None = Field(
+        default=None, description="bearer token of Prometheus; without one, only this machine itself may read"
+    )
+    tenant_label: bool = Field(default=False, description="label every series with its tenant, by the tenant's name")
+
+
 class SignInSettings(BaseModel):
     """How long somebody stays signed in."""
 
@@ -277,6 +288,7 @@ class Settings(BaseSettings):
     sign_in: SignInSettings = Field(default_factory=SignInSettings, description="sign-in")
     smtp: SmtpSettings = Field(default_factory=SmtpSettings, description="e-mail")
     audit: AuditSettings = Field(default_factory=AuditSettings, description="the log")
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Prometheus")
     tenants: Annotated[dict[str, TenantSettings], AfterValidator(_tenant_names)] = Field(
         default_factory=dict, description="the tenants by name"
     )

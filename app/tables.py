@@ -10,6 +10,7 @@ import app.autonomy.models
 import app.connections.models
 import app.corrections.models
 import app.identity.models
+import app.measures.models
 import app.models
 import app.notices.models
 import app.waiting.models
@@ -32,6 +33,7 @@ OWNERS = (
     app.connections.models,
     app.corrections.models,
     app.identity.models,
+    app.measures.models,
     app.models,
     app.notices.models,
     app.waiting.models,

@@ -257,6 +257,28 @@ class ReviewSettings(BaseModel):
     )
 
 
+class MeasuresSettings(BaseModel):
+    """What work costs where the log cannot know it. What is left out is shown as not measured, never as nothing."""
+
+    model_config = FROZEN
+
+    machine_hour_usd_cents: int | None = Field(
+        default=None, ge=0, description="cents of a US dollar that an hour of the workers' machine costs", examples=[12]
+    )
+    human_hour_usd_cents: int | None = Field(
+        default=None, ge=0, description="cents of a US dollar that an hour of a person costs", examples=[3000]
+    )
+    review_minutes: int | None = Field(
+        default=None, ge=0, description="minutes of an answer whose question nobody had taken first", examples=[2]
+    )
+    hand_off_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        description="minutes of a ticket after it was handed off; where left out, the imported baseline's handle time",
+        examples=[7],
+    )
+
+
 class AutonomySettings(BaseModel):
     """How autonomy is earned and lost; docs/autonomy.md says how the evidence is counted."""
 
@@ -411,6 +433,7 @@ class TenantSettings(BaseModel):
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
     autonomy: AutonomySettings = Field(default_factory=AutonomySettings, description="earned autonomy")
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="the review queue")
+    measures: MeasuresSettings = Field(default_factory=MeasuresSettings, description="what work costs")
     alerts: dict[str, AlertSettings] = Field(
         default_factory=dict,
         description="changes to the rules of alerts, by their names",

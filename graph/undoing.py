@@ -96,6 +96,7 @@ def undo_request(
         tool=Tool.ZENDESK_UPDATE.value,
         actor=actor,
         item_key=undo_key(effect.effect_id),
+        undoes=effect.effect_id,
         subject_id=effect.subject_id,
         is_personal=True,
         policy_hash=effect.policy_hash,

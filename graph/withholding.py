@@ -5,6 +5,7 @@ A field that is never read is dropped at the door, before anything is stored or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -14,11 +15,21 @@ from policies.document import Privacy
 from policies.fields import names_field
 
 WITHHELD: Final = "withheld"
+_LABEL: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _LOGGED: Final = {
     "tool.called": {"reference": "call.reference", "detail": "call.detail"},
-    "node.completed": {"language": "request.language", "sensitive_topic": "request.sensitive_topic"},
+    "node.completed": {
+        "language": "request.language",
+        "segment": "requester.segment",
+        "sensitive_topic": "request.sensitive_topic",
+    },
 }
 """Kinds of events, their keys, and the fields that those hold."""
+
+
+def named(label: str | None) -> str | None:
+    """A label of the shop's as the log may hold it: a short word. What looks otherwise may be about a person."""
+    return label if label is None or _LABEL.fullmatch(label) else "other"
 
 
 def reads(privacy: Privacy, field: str) -> bool:

@@ -21,6 +21,7 @@ from sqlmodel import col
 from app import doctor
 from app.adapters import stripe_adapter, zendesk_adapter
 from app.connections.models import ConnectorCheck
+from app.errors import SettingsError
 from app.findings import Check, wrong
 from app.identity.accounts import Act
 from app.settings import Settings
@@ -115,7 +116,11 @@ def _zendesk(settings: ZendeskSettings | None, now: Callable[[], datetime]) -> L
 def _stripe(settings: StripeSettings | None, ours: Settings) -> Looked:
     if settings is None:
         return Looked("stripe", (wrong("stripe", "not configured", "set its settings; see docs/connecting.md"),))
-    known, adapter = _digest(settings.api_key), stripe_adapter(settings)
+    known = _digest(settings.api_key)
+    try:
+        adapter = stripe_adapter(settings, ours.environment)
+    except SettingsError as error:
+        return Looked("stripe", (wrong("stripe", str(error), "nothing is read or sent with it until then"),), known)
     try:
         found = adapter.probe()
     except ConnectorError as error:
@@ -123,7 +128,7 @@ def _stripe(settings: StripeSettings | None, ours: Settings) -> Looked:
     finally:
         adapter.close()
     words = {Grant.GRANTED: "allowed", Grant.MISSING: "denied", Grant.UNKNOWN: "unknown"}
-    checks = tuple(doctor.stripe_found("stripe", settings, ours.environment, found))
+    checks = tuple(doctor.stripe_found("stripe", settings, found))
     return Looked("stripe", checks, known, {need.name: words[need.grant] for need in found.needs})
 
 

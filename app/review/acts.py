@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from rapidfuzz.distance import Levenshtein
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.identity.accounts import accounts_of_requester, name_of
@@ -154,6 +155,7 @@ class Desk:
                 reply=None if words == Reply() else words,
                 subject_id=review.run.subject_id,
                 barred=await _barred(session, review),
+                edit_permille=_edit_permille(said, review),
             )
             if isinstance(made, Decided | AwaitsAnother):
                 await enqueue_tickets(session, tenant_id, [approval.ticket_id])
@@ -347,6 +349,13 @@ def _as_meant(said: Said, review: Review) -> Said:
         reason_code=said.reason_code or None,
         comment=comment if comment and review.run.subject_id is not None else None,
     )
+
+
+def _edit_permille(said: Said, review: Review) -> int | None:
+    """How much of the agent's draft an edit changed, in thousandths of the longer text (Levenshtein's distance)."""
+    if said.answer is not Answer.APPROVE or said.reply is None or review.draft is None:
+        return None
+    return round(1000 * Levenshtein.normalized_distance(review.draft.text.strip(), said.reply))
 
 
 def _unfit(said: Said, looked: Looked | None) -> Unfit | None:

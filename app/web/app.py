@@ -20,6 +20,7 @@ from app.api import connectors as api_connectors
 from app.api import controls as api_controls
 from app.api import corrections as api_corrections
 from app.api import document
+from app.api import measures as api_measures
 from app.api import people as api_people
 from app.api import policies as api_policies
 from app.api import queue as api_queue
@@ -39,6 +40,7 @@ from app.identity.sessions import Lifetimes
 from app.identity.sign_in import SignIn
 from app.identity.sso import IdentityProvider
 from app.log_keys import signer_here
+from app.measures.asking import Asking
 from app.review.acts import Desk, Shop
 from app.review.macros import Macros
 from app.settings import Settings, machine_clock
@@ -47,7 +49,8 @@ from app.trace import page as traces
 from app.waiting import page as queue_page
 from app.waiting.answering import Answering
 from app.waiting.upkeep import rules_of
-from app.web import embedding, entry, pages, panel, sso, webhooks
+from app.web import embedding, entry, metrics, pages, panel, sso, webhooks
+from app.web import measures as measures_page
 from app.web import people as people_page
 from app.web.access import Guard, add, declared
 from app.web.confirming import Confirming
@@ -95,6 +98,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     answer_refusals(app, renderer)
     app.include_router(webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)))
     app.include_router(_health(guard))
+    app.include_router(_metrics(settings, guard))
     if settings.pages:
         sign_in = SignIn(database.tenant, Passwords(), now, new_id, new_token, lifetimes)
         # The provider's clock is the world's, also beside a sandbox.
@@ -133,6 +137,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     runs = api_runs.Runs(guard, vault, new_id, signer)
     queues = api_queue.Queues(guard, vault, rules, answering)
     accounts = api_people.People(guard, new_id, new_token, base_url)
+    measures = api_measures.MeasureCalls(guard, _asking(settings, guard))
     earned = {name: autonomy_of(tenant.autonomy) for name, tenant in settings.tenants.items()}
     autonomy = api_autonomy.Autonomy(guard, earned, new_id)
     watched = {name: alerts_of(tenant.alerts) for name, tenant in settings.tenants.items()}
@@ -156,6 +161,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         api_thresholds.routes(thresholds),
         api_policies.routes(policies),
         api_controls.routes(controls),
+        api_measures.routes(measures),
     ]
     for part in (
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
@@ -169,10 +175,21 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         thresholds_page.routes(thresholds_page.ThresholdsPage(thresholds, policies, renderer)),
         policy_page.routes(policy_page.PolicyPage(policies, renderer)),
         controls_page.routes(controls_page.ControlsPage(controls, renderer)),
+        measures_page.routes(measures_page.MeasurePage(measures, renderer)),
         document.whole(guard, api),
     ):
         router.include_router(part)
     return router
+
+
+def _asking(settings: Settings, guard: Guard) -> Asking:
+    return Asking(guard.sessions, {name: tenant.measures for name, tenant in settings.tenants.items()})
+
+
+def _metrics(settings: Settings, guard: Guard) -> APIRouter:
+    token = settings.metrics.token
+    shown = metrics.Metrics(guard, _asking(settings, guard), settings.metrics.tenant_label)
+    return metrics.routes(shown, token.get_secret_value() if token is not None else None)
 
 
 def _health(guard: Guard) -> APIRouter:

@@ -23,6 +23,8 @@ MAIL_FLAGS: Final = frozenset({14, 20, 21, 22})
 From, an address that the user has not confirmed. Documented beside the others.
 """
 STAFF_ROLES: Final = frozenset({"agent", "admin"})
+RATINGS: Final = frozenset({"good", "bad"})
+"""https://developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class TicketView:
 
     `status` is one of new, open, pending, hold, solved, closed and, from the export only, deleted. `channel` is
     `via.channel`. `updated_stamp` is `updated_at` as Zendesk spelled it, to be sent back with `safe_update`.
+    `rating` is `good` or `bad` once the customer has rated how they were served; what they wrote with it is not read.
     """
 
     ticket_id: int
@@ -63,6 +66,7 @@ class TicketView:
     collaborator_ids: tuple[int, ...]
     follower_ids: tuple[int, ...]
     is_from_messaging: bool
+    rating: str | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -228,6 +232,7 @@ def read_ticket(value: object) -> TicketView:
         collaborator_ids=fields.integers(ticket, "collaborator_ids"),
         follower_ids=fields.integers(ticket, "follower_ids"),
         is_from_messaging=fields.flag(ticket, "from_messaging_channel", default=False),
+        rating=_rating(ticket),
     )
 
 
@@ -339,6 +344,12 @@ def read_macro(value: object) -> MacroView:
         fields.text(macro, "title"),
         tuple((fields.text(action, "field"), str(action.get("value"))) for action in actions),
     )
+
+
+def _rating(ticket: Fields) -> str | None:
+    """The score where there is one; `offered` and `unoffered` say that nobody has rated yet."""
+    score = fields.maybe_text(fields.part(ticket, "satisfaction_rating"), "score")
+    return score if score in RATINGS else None
 
 
 def _channel(record: Fields) -> str:

@@ -95,6 +95,10 @@ def _approval(means: str) -> Kind:
     return Kind(means, _APPROVAL, is_open=True)
 
 
+def _answer(means: str) -> Kind:
+    return Kind(means, _APPROVAL, {"reason_code": T, "edited": B, "edit_permille": N}, is_open=True)
+
+
 def _account(means: str) -> Kind:
     return Kind(means, _ACCOUNT, is_open=True)
 
@@ -141,7 +145,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"prompt": T, "prompt_hash": T, "request_id": T, "is_kept": B},
     ),
     "effect.reserved": _effect(
-        "a change outside was written down and what it needs set aside; nothing left yet", policy_hash=T, limits=L
+        "a change outside was written down and what it needs set aside; nothing left yet",
+        policy_hash=T,
+        limits=L,
+        undoes=T,
     ),
     "effect.held": _effect("the effect waits once more: the vendor never had it"),
     "effect.sending": _effect("key and bytes are committed; the request leaves", fence=N),
@@ -158,9 +165,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "refund.status": Kind("a refund that we did not make changed its state", _REFUND, is_open=True),
     "approval.requested": _approval("people are asked, for exactly these actions and this evidence"),
-    "approval.approved": _approval("a person said yes"),
-    "approval.rejected": _approval("a person said no"),
-    "approval.asked": _approval("a person has the customer asked something first"),
+    "approval.approved": _answer("a person said yes; an edit is told by how many thousandths of the draft it changed"),
+    "approval.rejected": _answer("a person said no"),
+    "approval.asked": _answer("a person has the customer asked something first"),
     "approval.used": _approval("the effects were reserved under it; it counts no more"),
     "approval.expired": _approval("nobody answered, or acted on the answer, in time"),
     "approval.stale": _approval("ticket, charge or policy changed since it was asked"),
@@ -173,6 +180,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "a person said what they would have done; nothing follows from it but a figure",
         {"check_id": T, "kind": T, "answer": T},
         {"reason_code": T},
+    ),
+    "ticket.rated": Kind("the customer rated how they were served; their words are not read", {"score": T}),
+    "measures.baseline": Kind(
+        "what support was like before, so that measures have something to be compared with; a later one replaces it",
+        {"source": T, "tickets": N, "rows": L},
     ),
     "event.ignored": Kind(
         "an event came in and is nothing to work on", {"source": T, "event": T, "event_kind": T, "reason": T}

@@ -16,7 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.zendesk.wire import TicketView
+from graph.audit.log import append_all
 from graph.intake.models import SweepCursor
+from graph.intake.ratings import ratings
 from graph.intake.receive import Arrival, Received, receive_all
 from graph.intake.recognise import SWEPT
 from graph.queue import enqueue_tickets
@@ -57,6 +59,8 @@ async def sweep(runtime: Runtime, tenant_id: str) -> int:
         async with runtime.sessions(tenant_id) as session:
             found += await _take_in(session, runtime, tenant_id, page.tickets)
             await _stand_at(session, runtime, tenant_id, cursor)
+            rated = await ratings(session, tenant_id, page.tickets, now=runtime.now(), new_id=runtime.new_id)
+            await append_all(session, tenant_id, rated)
         if page.end_of_stream:
             break
     return found

@@ -29,7 +29,7 @@ from graph.planning import NEEDS_CHARGES, NEEDS_ORDERS, NEEDS_SUBSCRIPTIONS
 from graph.redaction.profile import KnownProfile
 from graph.snapshot import Attachment, Snapshot
 from graph.step import Step, StepContext
-from graph.withholding import readable_charge, readable_customer
+from graph.withholding import named, readable_charge, readable_customer
 from policies.vocabulary import Tool
 
 CHARGES_SINCE = timedelta(days=400)
@@ -68,6 +68,7 @@ async def gather(context: StepContext) -> Step:
 
     body = {
         "identity": dossier.identity.value,
+        "segment": named(dossier.segment),
         "charges": len(dossier.charges) if dossier.charges is not None else None,
         "orders": len(dossier.orders) if dossier.orders is not None else None,
         "subscriptions": len(dossier.subscriptions) if dossier.subscriptions is not None else None,

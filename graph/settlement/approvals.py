@@ -122,13 +122,15 @@ async def decide(  # noqa: PLR0913 - an answer has that many fields, all named
     reply: Reply | None = None,
     subject_id: str | None = None,
     barred: frozenset[str] = frozenset(),
+    edit_permille: int | None = None,
 ) -> DecideAnswer:
     """Answer a question, in the session's transaction.
 
     `reason_code` says why, as a code; words go into `reply`, which is sealed for `subject_id`. An edited reply is
     something an earlier approver has not seen, so it sets the count back to this person. `barred` are people who may
     not answer: the requester's own account, the author of the loosening that allowed the action. Who has the customer
-    asked something instead gives the question as the edited reply.
+    asked something instead gives the question as the edited reply. `edit_permille` is how much of the draft an edit
+    changed, for the log, which never holds the words.
 
     Raises:
         MissingRow: no such approval in this tenant.
@@ -149,7 +151,7 @@ async def decide(  # noqa: PLR0913 - an answer has that many fields, all named
         raise WrongRequest(f"approval {approval_id!r}: there is nothing to ask the customer; write the question")
     await _seal_words(session, approval, reply or Reply(), subject_id, vault=vault, now=now)
     approval.decided_by, approval.decided_at, approval.reason_code = reviewer.actor, now, reason_code
-    body: dict[str, object] = {"reason_code": reason_code, "edited": edited}
+    body: dict[str, object] = {"reason_code": reason_code, "edited": edited, "edit_permille": edit_permille}
     if reply is not None and reply.remarks:
         body["remarks"] = [{"check": check, "reason": why} for check, why in reply.remarks]
     if answer is not Answer.APPROVE:

@@ -52,6 +52,7 @@ class EffectRequest:
         ticket_stamp: the ticket's version that it was decided on; a later one stops it before it is sent.
         watched: what it is part of, for breakers; None for what no breaker stops.
         before: what the ticket had where the update changes it, so that a person can undo it.
+        undoes: the effect that this one puts back.
     """
 
     tenant_id: str
@@ -80,6 +81,7 @@ class EffectRequest:
     ticket_stamp: str | None = None
     watched: Watched | None = None
     before: Mapping[str, object] | None = None
+    undoes: str | None = None
 
     def __post_init__(self) -> None:
         if self.is_personal and self.subject_id is None:

@@ -142,6 +142,7 @@ async def _intend(
                 "policy_hash": request.policy_hash,
                 "decision_digest": request.decision_digest,
                 "limits": [limit.limit_id for limit in request.limits],
+                "undoes": request.undoes,
             },
         )
         return Reserved(effect.effect_id, effect.due_at), event

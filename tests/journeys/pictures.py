@@ -8,6 +8,7 @@ Not collected with the other tests. To make them anew, and then look at them:
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -15,16 +16,26 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, expect
 
+from app.db import Database
 from app.demo.stories import demo_settings
 from app.identity.models import Account
+from app.listening import free_port
 from app.log_keys import load_signer
+from app.measures.keeping import rebuild
+from app.tenants import MeasuresSettings
+from app.web.app import create_app
+from connectors.sandbox.server import serve
+from evals.measures_check.comparison import fill
+from evals.measures_check.month import Month
 from graph.audit.sequence import sequence
 from kb.ingest import ingest
 from kb.sources import read_documents
 from policies.parse import parse_policy
 from policies.shelf import shipped_text
 from tests.app.console.histories import keep_history
-from tests.app.web.people import signed_in
+from tests.app.web.door import TENANT
+from tests.app.web.door import settings_of as web_settings
+from tests.app.web.people import a_person, signed_in
 from tests.journeys.browsing import NEEDS_BROWSER, Browser, browsing
 from tests.journeys.shop import Shop, charged_twice
 
@@ -149,3 +160,22 @@ async def test_the_ops_leads_pages(shop: Shop) -> None:
         await page.locator("[data-tool='stripe.refund'] summary").click()
         await page.locator("[data-tool='stripe.refund']").get_by_label("Why").fill("Stripe looks wrong")
         await taken(page, "controls")
+
+
+async def test_the_measures(database: Database, database_url: str, tmp_path: Path) -> None:
+    settings = web_settings(tmp_path)
+    prices = MeasuresSettings(
+        machine_hour_usd_cents=12, human_hour_usd_cents=3000, review_minutes=2, hand_off_minutes=7
+    )
+    tenant = settings.tenants[TENANT].model_copy(update={"measures": prices})
+    settings = settings.model_copy(update={"tenants": {TENANT: tenant}, "port": free_port()})
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=29)
+    await fill(database.tenant, TENANT, Month(1500, 8, start=start, days=29), print)
+    await rebuild(database.tenant, TENANT)
+    with serve(create_app(settings, database_url), port=settings.port) as door:
+        async with browsing(door.url) as browser:
+            await browser.is_for(await a_person(database.tenant, TENANT))
+            await browser.page.set_viewport_size({"width": 1280, "height": 1500})
+            await browser.opens(f"/t/{TENANT}/measures")
+            await expect(browser.page.get_by_role("heading", name="Measures", exact=True)).to_be_visible()
+            await taken(browser.page, "measures")

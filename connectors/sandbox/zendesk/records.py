@@ -184,6 +184,7 @@ class Ticket:
     followup_source_id: int | None = None
     first_public: bool = True
     deleted: bool = False
+    rating: str | None = None
     tags: list[str] = field(default_factory=list)
     custom_fields: dict[int, JsonValue] = field(default_factory=dict)
     email_cc_ids: list[int] = field(default_factory=list)

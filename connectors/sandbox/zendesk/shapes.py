@@ -70,7 +70,7 @@ def ticket(site: str, record: Ticket) -> Json:
         "due_at": None,
         "tags": list(record.tags),
         "custom_fields": fields,
-        "satisfaction_rating": None,
+        "satisfaction_rating": None if record.rating is None else {"score": record.rating},
         "sharing_agreement_ids": [],
         "custom_status_id": None,
         "fields": list(fields),

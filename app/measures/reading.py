@@ -1,0 +1,355 @@
+"""Figures of a period: which runs, cut by what; read from the cache in one statement, then added up.
+
+Days are UTC. Runs that have not ended, and runs of a policy that only watches, are told and not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import RowMapping, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.measures.catalogue import LEDGER, MEASURES
+from app.measures.definitions import Scope
+from app.measures.figures import Figure, Measured, NotMeasured, Prices, Taken, share
+from app.measures.models import MeasureCount, MeasureCursor
+from graph.audit.models import AuditHead
+
+DIMENSIONS: Final = ("intent", "segment", "channel", "language", "tier", "policy", "model")
+RECONTACT_DAYS: Final = 7
+MOST_DAYS_BY_DAY: Final = 45
+MOST_SLICES: Final = 24
+"""Slices that are shown; the rest is one more, so that nothing is left out of a sum."""
+REST: Final = "all others"
+
+_FLAGS: Final = f"""
+    outcome <> 'ignored' AS request, outcome = 'resolved' AS resolved,
+    outcome = 'resolved' AND is_covered AND approved = 0 AND interventions = 0 AND NOT is_taken_over AS automatic,
+    is_reopened OR coalesce(rating = 'bad', false) OR reversed > 0 OR judged_right < judged AS bad,
+    ended_at <= :as_of - interval '{RECONTACT_DAYS} days' AS is_over,
+    coalesce(rating = 'good', false) OR is_thanked AS confirmed
+"""
+_COUNTS: Final[Mapping[str, str]] = {
+    "requests": "request",
+    "covered": "request AND is_covered",
+    "automatic": "automatic",
+    "automatic_good": "automatic AND NOT bad",
+    "resolved": "resolved",
+    "successful": "resolved AND NOT bad",
+    "automatic_known": "automatic AND (is_over OR bad OR confirmed OR judged > 0)",
+    "automatic_stood": "automatic AND NOT bad AND (is_over OR confirmed OR judged > 0)",
+    "handed_off": "outcome = 'handed_off'",
+    "intervened": "request AND interventions > 0",
+    "settled_in": "resolved AND is_over",
+    "recontacted": "resolved AND is_over AND is_recontacted",
+    "reopened_in": "resolved AND is_over AND is_reopened",
+    "rated": "rating IS NOT NULL",
+    "rated_good": "rating = 'good'",
+    "complete": "has_start AND effects = effects_ended",
+    "confirmed": "resolved AND NOT bad AND confirmed",
+    "assumed": "resolved AND NOT bad AND NOT confirmed AND is_over",
+    "too_early": "resolved AND NOT bad AND NOT confirmed AND NOT is_over",
+    "came_back": "resolved AND bad",
+}
+_SUMS: Final[Mapping[str, str]] = {
+    "approved": "approved",
+    "edited": "edited",
+    "edit_permille": "edit_permille",
+    "overridden": "rejected + asked_back",
+    "answered": "approved + rejected + asked_back",
+    "effects_settled": "effects_settled",
+    "taken_back": "undone + reversed",
+    "held": "held",
+    "stopped": "stopped",
+    "tool_calls": "tool_calls",
+    "tool_answers": "tool_calls - tool_errors",
+    "safety_events": "safety_events",
+    "near_misses": "near_misses",
+    "model_calls": "model_calls",
+    "tokens": "tokens",
+    "retries": "retries",
+    "model_usd_micros": "model_usd_micros",
+    "retry_usd_micros": "retry_usd_micros",
+    "model_ms": "model_ms",
+    "retrieval_ms": "retrieval_ms",
+    "tool_ms": "tool_ms",
+    "orchestration_ms": "orchestration_ms",
+    "retry_ms": "retry_ms",
+    "claimed_s": "claimed_s",
+    "unclaimed": "unclaimed",
+}
+_LISTS: Final[Mapping[str, tuple[str, str]]] = {
+    "resolution_s": ("greatest(0, floor(extract(epoch FROM ended_at - started_at)))::int", "resolved"),
+    "intervened_after_s": ("intervened_after_s", "intervened_after_s IS NOT NULL"),
+}
+SUM_NAMES: Final = ("runs", *_COUNTS, *_SUMS)
+
+_SOME: Final = "tenant_id = :tenant_id AND started_at >= :since AND started_at < :until"
+_COUNTED: Final = "ended_at IS NOT NULL AND NOT is_shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs: those that began in the period and are what `only` says, cut by a dimension where one is named.
+
+    `as_of` is when it is asked: seven days that are not over by then are no silence yet.
+    """
+
+    since: datetime
+    until: datetime
+    as_of: datetime
+    by: str | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def step(self) -> timedelta:
+        """How long one point of the trend is."""
+        return timedelta(days=1 if self.until - self.since <= timedelta(days=MOST_DAYS_BY_DAY) else 7)
+
+    @property
+    def steps(self) -> int:
+        """How many points the trend has."""
+        return max(1, -(-(self.until - self.since) // self.step))
+
+    @property
+    def where(self) -> str:
+        """The condition on rows; values go beside it."""
+        return " AND ".join((_SOME, *(f"{name} = :only_{name}" for name in DIMENSIONS if name in self.only)))
+
+    def values(self, tenant_id: str) -> dict[str, object]:
+        """What the condition's names stand for."""
+        named = {f"only_{name}": self.only[name] for name in DIMENSIONS if name in self.only}
+        return {"tenant_id": tenant_id, "since": self.since, "until": self.until, "as_of": self.as_of, **named}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some runs: what they have in common, how many they are, and their figures by the measure's id."""
+
+    name: str
+    sums: Mapping[str, int]
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """How often a system outside was called, by reads and by writes, and how often it gave no answer."""
+
+    tool: str
+    calls: int
+    lost: int
+    mean_ms: int | None
+
+    @property
+    def reliability(self) -> Figure:
+        """The share that was answered."""
+        return share(self.calls - self.lost, self.calls, "call")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """All that there is to show of a period.
+
+    `seen` of `size` events of the log are folded; the rest will be in a moment. `running` and `shadow` runs of the
+    period are not counted.
+    """
+
+    wanted: Wanted
+    whole: Slice
+    trend: tuple[Slice, ...]
+    slices: tuple[Slice, ...]
+    causes: tuple[tuple[str, int], ...]
+    connectors: tuple[Connector, ...]
+    safety: tuple[tuple[str, int], ...]
+    running: int
+    shadow: int
+    seen: int
+    size: int
+    folded_until: datetime | None
+
+    @property
+    def ledger(self) -> dict[str, int]:
+        """What became of each request."""
+        sums = {**self.whole.sums, "escalated": self.whole.sums["handed_off"]}
+        return {name: sums[name] for name in LEDGER}
+
+
+def statement(wanted: Wanted) -> str:
+    """The one heavy statement: sums and lists of each point of the trend and each slice."""
+    cut = wanted.by if wanted.by in DIMENSIONS else "''"
+    sums = [
+        *(f"count(*) FILTER (WHERE {condition}) AS {name}" for name, condition in _COUNTS.items()),
+        *(f"sum({value})::bigint AS {name}" for name, value in _SUMS.items()),
+        *(f"array_agg({value}) FILTER (WHERE {condition}) AS {name}" for name, (value, condition) in _LISTS.items()),
+    ]
+    return f"""
+        SELECT floor(extract(epoch FROM started_at - :since) / :step_s)::int AS point, {cut} AS slice,
+               count(*) AS runs, {", ".join(sums)}
+          FROM (SELECT *, {_FLAGS} FROM measure_run WHERE {wanted.where} AND {_COUNTED}) AS told
+         GROUP BY 1, 2
+    """  # noqa: S608 - names of this file; values are parameters
+
+
+async def read_measures(session: AsyncSession, tenant_id: str, wanted: Wanted, prices: Prices) -> Measures:
+    """The figures, in the session's transaction."""
+    # Compiling the many small sums would cost more than it saves.
+    await session.execute(text("SET LOCAL jit = off"))
+    values = {**wanted.values(tenant_id), "step_s": wanted.step.total_seconds()}
+    rows = [_Row.of(row) for row in (await session.execute(text(statement(wanted)), values)).mappings()]
+    cursor = await session.get(MeasureCursor, tenant_id) or MeasureCursor(tenant_id=tenant_id)
+    head = await session.get(AuditHead, tenant_id)
+    whole = _slice("all", rows, prices)
+    of_period = {**await _trust(session, tenant_id, wanted), **_once(cursor)}
+    others = (await session.execute(text(_others(wanted)), wanted.values(tenant_id))).one()
+    return Measures(
+        wanted=wanted,
+        whole=Slice(whole.name, whole.sums, {**whole.figures, **of_period}),
+        trend=tuple(_trend(rows, wanted, prices)),
+        slices=tuple(_slices(rows, prices)) if wanted.by is not None else (),
+        causes=tuple(
+            [(row.reason, row.runs) for row in await session.execute(text(_causes(wanted)), wanted.values(tenant_id))]
+        ),
+        connectors=tuple(await _connectors(session, tenant_id, wanted)),
+        safety=tuple(await _safety(session, tenant_id, wanted)),
+        running=others.running,
+        shadow=others.shadow,
+        seen=cursor.next_seq,
+        size=head.size if head is not None else 0,
+        folded_until=cursor.folded_until,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the statement."""
+
+    point: int
+    slice: str
+    sums: Mapping[str, int]
+    lists: Mapping[str, Sequence[int]]
+
+    @classmethod
+    def of(cls, row: RowMapping) -> _Row:
+        sums = {name: int(row[name]) for name in SUM_NAMES}
+        return cls(row["point"], row["slice"], sums, {name: row[name] or () for name in _LISTS})
+
+
+def _slice(name: str, rows: Sequence[_Row], prices: Prices) -> Slice:
+    sums = {one: sum(row.sums[one] for row in rows) for one in SUM_NAMES}
+    lists = {one: [value for row in rows for value in row.lists[one]] for one in _LISTS}
+    taken = Taken(sums, lists, prices)
+    return Slice(name, sums, {one.id: one.compute(taken) for one in MEASURES if one.compute is not None})
+
+
+def _trend(rows: Sequence[_Row], wanted: Wanted, prices: Prices) -> Iterator[Slice]:
+    for point in range(wanted.steps):
+        day = (wanted.since + point * wanted.step).date().isoformat()
+        yield _slice(day, [row for row in rows if row.point == point], prices)
+
+
+def _slices(rows: Sequence[_Row], prices: Prices) -> Iterator[Slice]:
+    """The slices by how many runs they have, the smallest ones together."""
+    by_name: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_name.setdefault(row.slice, []).append(row)
+    ranked = sorted(by_name.items(), key=lambda one: (-sum(row.sums["runs"] for row in one[1]), one[0]))
+    for name, some in ranked[:MOST_SLICES]:
+        yield _slice(name, some, prices)
+    if ranked[MOST_SLICES:]:
+        yield _slice(REST, [row for _, some in ranked[MOST_SLICES:] for row in some], prices)
+
+
+def _causes(wanted: Wanted) -> str:
+    return f"""
+        SELECT coalesce(reason, 'unknown') AS reason, count(*) AS runs FROM measure_run
+         WHERE {wanted.where} AND {_COUNTED} AND outcome = 'handed_off' GROUP BY 1 ORDER BY 2 DESC, 1
+    """  # noqa: S608
+
+
+def _others(wanted: Wanted) -> str:
+    return f"""
+        SELECT count(*) FILTER (WHERE ended_at IS NULL) AS running,
+               count(*) FILTER (WHERE ended_at IS NOT NULL AND is_shadow) AS shadow
+          FROM measure_run WHERE {wanted.where} AND (ended_at IS NULL OR is_shadow)
+    """  # noqa: S608
+
+
+async def _trust(session: AsyncSession, tenant_id: str, wanted: Wanted) -> dict[str, Figure]:
+    """The measures about cells of intent and segment, of all runs of the period."""
+    query = f"""
+        SELECT min(started_at) FILTER (WHERE bad OR interventions > 0) AS error_at,
+               max(started_at) FILTER (WHERE automatic) AS automatic_at,
+               bool_or(automatic AND started_at < :middle) AS before,
+               bool_or(automatic AND started_at >= :middle) AS after
+          FROM (SELECT *, {_FLAGS} FROM measure_run WHERE {wanted.where} AND {_COUNTED}) AS told
+         GROUP BY intent, segment
+    """  # noqa: S608
+    middle = wanted.since + (wanted.until - wanted.since) / 2
+    cells = (await session.execute(text(query), {**wanted.values(tenant_id), "middle": middle})).all()
+    erred = [cell for cell in cells if cell.error_at is not None]
+    used = [cell for cell in erred if cell.automatic_at is not None and cell.automatic_at > cell.error_at]
+    before = [cell for cell in cells if cell.before]
+    return {
+        "use_after_error": share(len(used), len(erred), "cell with an error"),
+        "cells_kept": share(len([one for one in before if one.after]), len(before), "cell that was automatic"),
+    }
+
+
+def _once(cursor: MeasureCursor) -> dict[str, Figure]:
+    """The measures of which a tenant has one in its life."""
+
+    def after(moment: datetime | None, nothing: str) -> Figure:
+        if moment is None or cursor.first_event_at is None:
+            return NotMeasured(nothing)
+        return Measured(int((moment - cursor.first_event_at).total_seconds()), 1)
+
+    return {
+        "time_to_integrate": after(cursor.connected_at, "Zendesk and Stripe have not both answered yet"),
+        "time_to_first_outcome": after(cursor.first_resolved_at, "no request has been resolved yet"),
+    }
+
+
+async def _counts(session: AsyncSession, tenant_id: str, wanted: Wanted) -> Sequence[MeasureCount]:
+    query = (
+        select(MeasureCount)
+        .where(
+            col(MeasureCount.tenant_id) == tenant_id,
+            col(MeasureCount.day) >= wanted.since.date(),
+            col(MeasureCount.day) < wanted.until.date(),
+        )
+        .order_by(col(MeasureCount.subject))
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def _connectors(session: AsyncSession, tenant_id: str, wanted: Wanted) -> list[Connector]:
+    """Calls by tool, over all runs and what works beside them: a cut by intent or segment has no meaning here."""
+    rows = [one for one in await _counts(session, tenant_id, wanted) if one.what in {"read", "write"}]
+    tools = sorted({one.subject for one in rows})
+    found = []
+    for tool in tools:
+        some = [one for one in rows if one.subject == tool]
+        timed = [one for one in some if one.what == "read"]
+        calls = sum(one.count for one in some)
+        timed_calls = sum(one.count for one in timed)
+        mean_ms = round(sum(one.total_ms for one in timed) / timed_calls) if timed_calls else None
+        found.append(Connector(tool, calls, sum(one.bad for one in some), mean_ms))
+    return found
+
+
+async def _safety(session: AsyncSession, tenant_id: str, wanted: Wanted) -> list[tuple[str, int]]:
+    """Safety events that belong to no run, by kind."""
+    sums: dict[str, int] = {}
+    for one in await _counts(session, tenant_id, wanted):
+        if one.what == "safety":
+            sums[one.subject] = sums.get(one.subject, 0) + one.count
+    return sorted(sums.items())
+
+
+PERIOD_ONLY: Final = frozenset(one.id for one in MEASURES if one.scope is not Scope.RUNS)
+"""Measures that only the whole has."""
