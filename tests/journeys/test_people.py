@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from app.measures.keeping import fold_all
 from connectors.sandbox.faults import FaultKind
 from graph.decisions.past import read_past
 from tests.journeys.shop import Shop, charged_twice
@@ -62,6 +63,20 @@ async def test_an_edited_reply_is_what_the_customer_reads(shop: Shop) -> None:
     assert shop.said(ticket, public=True) == [words]
     assert shop.refunds() == [("second", 9000, "usd")]
     assert await in_the_past(shop) == [("needs_approval", "approve", 9000, "edited", 9000)]
+    for score in ("good", "good", "bad"):
+        shop.sandbox.doubles.zendesk.customer_rates(int(ticket), score)
+        await shop.passes(minutes=2)
+        await shop.sweep()
+    await fold_all(shop.database.tenant, shop.tenant)
+    (told,) = await shop.rows("SELECT * FROM measure_run")
+    assert (told["outcome"], told["is_covered"], told["approved"], told["edited"]) == ("resolved", True, 1, 1)
+    assert 0 < told["edit_permille"] < 1000
+    assert (told["intent"], told["segment"], told["channel"], told["language"]) == (
+        "duplicate_charge", "standard", "email", "en",
+    )  # fmt: skip
+    assert (told["effects"], told["effects_ended"], told["tool_errors"], told["rating"]) == (2, 2, 0, "bad")
+    rated = await shop.rows("SELECT body FROM audit_event WHERE kind = 'ticket.rated' ORDER BY seq")
+    assert [row["body"]["score"] for row in rated] == ["good", "bad"]
 
 
 async def test_an_approval_that_nobody_gives_expires_into_a_hand_off(shop: Shop) -> None:

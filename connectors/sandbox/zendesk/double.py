@@ -289,6 +289,18 @@ class ZendeskDouble:
             ticket.followup_ids.append(follow_up.ticket_id)
             return follow_up.ticket_id
 
+    def customer_rates(self, ticket_id: int, score: str) -> None:
+        """The requester rates how they were served, `good` or `bad`, once the ticket is solved; later over again.
+
+        https://developer.zendesk.com/api-reference/ticketing/ticket-management/satisfaction_ratings/#create-a-satisfaction-rating
+        """
+        with self._account.lock:
+            ticket = self._account.ticket(ticket_id)
+            if ticket.status not in {"solved", "closed"} or score not in {"good", "bad"}:
+                raise ValueError(f"a ticket that is {ticket.status} cannot be rated {score!r}: it must be solved")
+            ticket.rating = score
+            ticket.updated_at = ticket.changed_at = self._account.now()
+
     def agent_writes(
         self,
         ticket_id: int,
