@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evals.bench.audit_log import audit_append, audit_verify
+from evals.bench.measures import measures
 from evals.bench.model_cost import model_cost
 from evals.bench.panel import panel
 from evals.bench.policy_analysis import policy_check, policy_diff
@@ -44,6 +45,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "audit_verify": audit_verify,
     "model_cost": model_cost,
     "panel": panel,
+    "measures": measures,
     "retrieval": retrieval,
 }
 
