@@ -1,8 +1,8 @@
 """Rows `measures`: how soon the page of measures is there with 100,000 runs in the database.
 
-The web process is `countersign serve` on its own, over HTTP on loopback. A generated quarter of 10,000 runs goes through
-the log and the fold; its rows are then copied tenfold, because the page reads rows and not the log. The page of 30 days
-is what people open; the one of 90 days adds up every row there is.
+The web process is `countersign serve` on its own, over HTTP on loopback. A generated quarter of 10,000 runs goes
+through the log and the fold; its rows are then copied tenfold, because the page reads rows and not the log. The page of
+30 days is what people open; the one of 90 days adds up every row there is.
 """
 
 from __future__ import annotations
