@@ -14,8 +14,9 @@ from policies.parse import parse_policy
 from policies.shelf import library, shipped_text
 from tests.app.console.histories import keep_history
 from tests.app.web.people import Person, a_person
-from tests.journeys.browsing import NEEDS_BROWSER, browsing
+from tests.journeys.browsing import NEEDS_BROWSER, PHONE, browsing
 from tests.journeys.shop import Shop, charged_twice
+from tests.journeys.test_panel import is_well
 
 pytestmark = [pytest.mark.journey, NEEDS_BROWSER]
 DESK: Any = {"width": 1280, "height": 900}
@@ -54,7 +55,7 @@ def moved_cases(cases: str) -> str:
 
 async def test_a_threshold_is_moved_over_real_refunds_and_published_by_two_people(shop: Shop) -> None:
     policy = parse_policy(shipped_text(), name="shipped")
-    await keep_history(shop.database, shop.tenant, policy, count=1500, until=shop.clock.now())
+    await keep_history(shop.database, shop.tenant, policy, count=800, until=shop.clock.now())
     ada, ben = await an_ops_lead(shop, "ada"), await an_ops_lead(shop, "ben")
     before = await decides(shop)
     async with browsing(at(shop), locale="en-US") as browser:
@@ -215,6 +216,12 @@ async def test_switching_refunds_off_stops_a_held_one_within_a_second_and_anothe
         await refunds.get_by_role("button", name="Switch on").click()
         await expect(refunds.locator(".state")).to_have_text("on")
         await expect(refunds).to_contain_text("On again")
+        await beside.close()
+
+        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        for path in ("controls", "thresholds", "policy", f"policy/{await decides(shop)}"):
+            await browser.opens(f"/t/{shop.tenant}/{path}")
+            await is_well(page)
     assert shop.refunds() == []
     told = await shop.rows("SELECT kind, actor FROM audit_event WHERE kind LIKE 'switch.%' ORDER BY seq")
     assert told == [{"kind": kind, "actor": ada.account.actor} for kind in ("switch.off", "switch.on")]
