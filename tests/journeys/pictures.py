@@ -38,6 +38,7 @@ from tests.app.web.door import settings_of as web_settings
 from tests.app.web.people import a_person, signed_in
 from tests.journeys.browsing import NEEDS_BROWSER, Browser, browsing
 from tests.journeys.shop import Shop, charged_twice
+from tests.journeys.test_console import types_over
 
 pytestmark = [NEEDS_BROWSER, pytest.mark.timeout(600)]
 FOLDER = Path(os.environ.get("PICTURES", ""))
@@ -150,8 +151,7 @@ async def test_the_ops_leads_pages(shop: Shop) -> None:
         await expect(page.get_by_role("heading", name="It loosens what decides now")).to_be_visible()
         await taken(page, "policy-version")
         await browser.opens(f"/t/{shop.tenant}/policy")
-        text = page.locator("#text")
-        await text.fill((await text.input_value()).replace("mode: auto", "mode: automatic", 1))
+        await types_over(page, "mode: auto", "mode: automatic")
         await expect(page.locator(".problems")).to_be_visible()
         await page.locator(".problems a").first.click()
         await taken(page, "policy")

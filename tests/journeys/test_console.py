@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from app.identity.roles import Role
 from graph.rulebook import deciding, load_policy
@@ -134,6 +134,16 @@ async def test_a_threshold_is_moved_over_real_refunds_and_published_by_two_peopl
     await shop.balanced()
 
 
+async def types_over(page: Page, was: str, becomes: str) -> None:
+    """Mark the first `was` of the policy's text, and type something else instead."""
+    await page.locator("#text").evaluate(
+        "(area, was) => { const at = area.value.indexOf(was);"
+        " area.focus(); area.setSelectionRange(at, at + was.length); }",
+        was,
+    )
+    await page.keyboard.insert_text(becomes)
+
+
 async def test_a_broken_edit_never_publishes_and_loses_nothing(shop: Shop) -> None:
     ada = await an_ops_lead(shop, "ada")
     before = await decides(shop)
@@ -148,7 +158,7 @@ async def test_a_broken_edit_never_publishes_and_loses_nothing(shop: Shop) -> No
         # While it is typed, the error stands at its line; the button then stores nothing, and the text is still there.
         broken = published.replace("effect: allow", "effect: alow", 1)
         line = broken[: broken.index("effect: alow")].count("\n") + 1
-        await text.fill(broken)
+        await types_over(page, "effect: allow", "effect: alow")
         problem = page.locator(".problems li").first
         await expect(problem).to_contain_text(f"Line {line}, column")
         await expect(problem).to_contain_text("did you mean allow?")
@@ -163,7 +173,7 @@ async def test_a_broken_edit_never_publishes_and_loses_nothing(shop: Shop) -> No
         assert (await text.input_value()).strip() == broken.strip()
 
         # A number is changed in its field: the text changes at this one place, and checking says what that means.
-        await text.fill(published)
+        await types_over(page, "effect: alow", "effect: allow")
         await expect(page.locator(".problems")).to_have_count(0)
         field = page.locator("input[name='v.autonomy.tiers.auto.at_most.usd']")
         await field.fill("40")
