@@ -54,10 +54,13 @@ def worker(ctx: typer.Context) -> None:
     from app.exporting.feeding import Feeder
     from app.exporting.sinks import sinks_of as export_sinks_of
     from app.exporting.upkeep import Feeding
+    from app.identity.accounts import Act
     from app.keys.credentials import tell_of_credentials
     from app.librarian import Library
     from app.log_keys import load_signer, write_public
     from app.measures.keeping import Measuring
+    from app.notices.changes import note_models
+    from app.notices.digesting import Digesting
     from app.notices.noticing import Noticing, mailer_of, places_of
     from app.retaining import Retaining
     from app.runtime import librarians_of, open_advancer
@@ -79,6 +82,9 @@ def worker(ctx: typer.Context) -> None:
             now, stopping = advancer.runtime.now, asyncio.Event()
             await hold_back(database.tenant, settings.tenants, now, new_id)
             await tell_of_credentials(database.tenant, advancer.runtime.vault, settings, now, new_id)
+            for name in advancer.machines:
+                async with database.tenant(name) as session:
+                    await note_models(session, name, settings.models, Act("settings", advancer.runtime.now(), new_id))
             names, signer = list(advancer.machines), load_signer(settings)
             write_public(settings, signer)
             witnessing = Witnessing(database.tenant, names, signer, sinks_of(settings, now), now, stopping)
@@ -87,6 +93,7 @@ def worker(ctx: typer.Context) -> None:
             beside = (
                 witnessing,
                 Noticing(database.tenant, places_of(settings), now, stopping, mailer_of(settings)),
+                Digesting(database.tenant, names, now, new_id, stopping),
                 Alerting(database.tenant, watched, now, new_id, stopping),
                 Tending(
                     database.tenant,

@@ -50,7 +50,7 @@ class ConnectorForm(BaseModel):
     last_success: datetime | None
     last_failure: datetime | None
     checked_at: datetime | None
-    credential_since: datetime | None = Field(description="since when the credential has been the same")
+    credential_since: datetime | None = Field(description="when the log last said that the credential is another")
     rate_limit: int | None = Field(description="requests a minute")
     rate_left: int | None = Field(description="of these, at the last check")
     may: dict[str, str] = Field(description="what the credential was asked, and what came of it")
@@ -140,7 +140,6 @@ def _form(one: ConnectorSight) -> ConnectorForm:
         {
             **own,
             "checked_at": check.checked_at if check is not None else None,
-            "credential_since": check.credential_since if check is not None and check.credential else None,
             "rate_limit": check.rate_limit if check is not None else None,
             "rate_left": check.rate_left if check is not None else None,
             "may": check.may if check is not None else {},

@@ -1,22 +1,18 @@
 """Asking each vendor what the credential may do, as `countersign doctor` does, and keeping what came of it.
 
-Calls have no effect (app/doctor.py). A credential is known by a digest of it, so that its age can be told: the time
-since the digest is the same. An API that says how much of its limit is left is believed; one that does not, Stripe's
-among them, has no head room to show.
+Calls have no effect (app/doctor.py). An API that says how much of its limit is left is believed; one that does not,
+Stripe's among them, has no head room to show.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import case
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from app import doctor
 from app.adapters import stripe_adapter, zendesk_adapter
@@ -32,7 +28,6 @@ from connectors.zendesk.probe import probe as probe_zendesk
 from graph.audit.log import append
 
 CONNECTORS: Final = ("zendesk", "stripe", "orders", "models")
-_DIGEST: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,6 @@ class Looked:
 
     connector: str
     checks: tuple[Check, ...]
-    credential: str = ""
     may: Mapping[str, str] = field(default_factory=dict)
     rate_limit: int | None = None
     rate_left: int | None = None
@@ -53,7 +47,7 @@ def look(settings: Settings, tenant: TenantSettings, now: Callable[[], datetime]
         _zendesk(tenant.zendesk, now),
         _stripe(tenant.stripe, settings),
         _orders(tenant.orders),
-        Looked("models", tuple(doctor.models(settings)), _digest(settings.models.api_key)),
+        Looked("models", tuple(doctor.models(settings))),
     ]
 
 
@@ -65,20 +59,12 @@ async def keep(session: AsyncSession, tenant_id: str, found: list[Looked], act: 
             "may": dict(one.may),
             "rate_limit": one.rate_limit,
             "rate_left": one.rate_left,
-            "credential": one.credential,
             "checked_at": act.now,
             "checked_by": act.actor,
         }
-        statement = insert(ConnectorCheck).values(
-            tenant_id=tenant_id, connector=one.connector, credential_since=act.now, **row
-        )
-        is_same = col(ConnectorCheck.credential) == one.credential
-        since = case((is_same, col(ConnectorCheck.credential_since)), else_=act.now)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["tenant_id", "connector"], set_={**row, "credential_since": since}
-            )
-        )
+        statement = insert(ConnectorCheck).values(tenant_id=tenant_id, connector=one.connector, **row)
+        keys = ["tenant_id", "connector"]
+        await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=row))
     body = {one.connector: _worst(one) for one in found}
     await append(
         session,
@@ -94,19 +80,17 @@ async def keep(session: AsyncSession, tenant_id: str, found: list[Looked], act: 
 def _zendesk(settings: ZendeskSettings | None, now: Callable[[], datetime]) -> Looked:
     if settings is None:
         return Looked("zendesk", (wrong("zendesk", "not configured", "set its settings; see docs/connecting.md"),))
-    known = _digest(settings.client_secret or settings.token, settings.client_id or settings.email)
     adapter = zendesk_adapter(settings, now=now)
     try:
         found = probe_zendesk(adapter, now=now())
     except ConnectorError as error:
-        return Looked("zendesk", (wrong("zendesk", str(error), "check subdomain, credentials and network"),), known)
+        return Looked("zendesk", (wrong("zendesk", str(error), "check subdomain, credentials and network"),))
     finally:
         limits = adapter.rate_limits()
         adapter.close()
     return Looked(
         "zendesk",
         tuple(doctor.zendesk_found("zendesk", settings, found)),
-        known,
         {f"{one.name} ({one.scope})": one.access.value for one in found.capabilities},
         limits.limit if limits is not None else None,
         limits.remaining if limits is not None else None,
@@ -116,37 +100,25 @@ def _zendesk(settings: ZendeskSettings | None, now: Callable[[], datetime]) -> L
 def _stripe(settings: StripeSettings | None, ours: Settings) -> Looked:
     if settings is None:
         return Looked("stripe", (wrong("stripe", "not configured", "set its settings; see docs/connecting.md"),))
-    known = _digest(settings.api_key)
     try:
         adapter = stripe_adapter(settings, ours.environment)
     except SettingsError as error:
-        return Looked("stripe", (wrong("stripe", str(error), "nothing is read or sent with it until then"),), known)
+        return Looked("stripe", (wrong("stripe", str(error), "nothing is read or sent with it until then"),))
     try:
         found = adapter.probe()
     except ConnectorError as error:
-        return Looked("stripe", (wrong("stripe", str(error), "check api_key and network"),), known)
+        return Looked("stripe", (wrong("stripe", str(error), "check api_key and network"),))
     finally:
         adapter.close()
     words = {Grant.GRANTED: "allowed", Grant.MISSING: "denied", Grant.UNKNOWN: "unknown"}
     checks = tuple(doctor.stripe_found("stripe", settings, found))
-    return Looked("stripe", checks, known, {need.name: words[need.grant] for need in found.needs})
+    return Looked("stripe", checks, {need.name: words[need.grant] for need in found.needs})
 
 
 def _orders(settings: OrdersSettings | None) -> Looked:
     if settings is None:
         return Looked("orders", (doctor.no_orders("orders", "NAME"),))
-    return Looked("orders", tuple(doctor.orders("orders", settings)), _digest(settings.token))
-
-
-def _digest(*parts: object) -> str:
-    """What tells one credential from another; empty where there is none."""
-    values = [value for one in parts if (value := _plain(one))]
-    return hashlib.sha256("\0".join(values).encode()).hexdigest()[:_DIGEST] if values else ""
-
-
-def _plain(part: object) -> str:
-    reveal = getattr(part, "get_secret_value", None)
-    return str(reveal()) if reveal is not None else str(part or "")
+    return Looked("orders", tuple(doctor.orders("orders", settings)))
 
 
 def _worst(one: Looked) -> str:

@@ -10,7 +10,7 @@ from graph.tenancy import TenantRow, json_field, utc_field
 
 
 class ConnectorCheck(TenantRow, table=True):
-    """The last check of one connector, and since when its credential has been the same one."""
+    """The last check of one connector."""
 
     __tablename__ = "connector_check"
 
@@ -19,7 +19,5 @@ class ConnectorCheck(TenantRow, table=True):
     may: dict[str, str] = json_field(default_factory=dict)  # what was asked of the credential, and what came of it
     rate_limit: int | None = None  # requests a minute, where the vendor says so
     rate_left: int | None = None
-    credential: str = ""  # a digest that tells one credential from another and opens nothing
-    credential_since: datetime = utc_field()
     checked_at: datetime = utc_field()
     checked_by: str

@@ -48,6 +48,12 @@ _LAST: Final = text(
      GROUP BY 1, 2
     """
 )
+_CREDENTIALS: Final = text(
+    """
+    SELECT DISTINCT ON (body ->> 'credential') body ->> 'credential' AS name, body ->> 'after' AS after, at
+      FROM audit_event WHERE tenant_id = :tenant AND kind = 'credential.changed' ORDER BY body ->> 'credential', seq DESC
+    """
+)
 _NEEDS: Final[Mapping[Tool, tuple[str, ...]]] = {
     Tool.STRIPE_REFUND: ("refund charges",),
     Tool.STRIPE_CANCEL_SUBSCRIPTION: ("cancel subscriptions",),
@@ -72,6 +78,7 @@ class ConnectorSight:
     errors: int
     last_success: datetime | None
     last_failure: datetime | None
+    credential_since: datetime | None
     check: ConnectorCheck | None
 
 
@@ -92,6 +99,7 @@ async def connectors(session: AsyncSession, tenant_id: str, now: datetime) -> li
     values = {"tenant": tenant_id, "since": now - _HEALTH_WINDOW, "newest": _NEWEST}
     calls = {row.connector: (int(row.total), int(row.bad)) for row in await session.execute(_CALLS, values)}
     last = {(row.connector, row.is_done): row.at for row in await session.execute(_LAST, values)}
+    since = await _credentials(session, tenant_id)
     return [
         ConnectorSight(
             connector=name,
@@ -102,10 +110,21 @@ async def connectors(session: AsyncSession, tenant_id: str, now: datetime) -> li
             errors=calls.get(name, (0, 0))[1],
             last_success=last.get((name, True)),
             last_failure=last.get((name, False)),
+            credential_since=since.get(name),
             check=checks.get(name),
         )
         for name in CONNECTORS
     ]
+
+
+async def _credentials(session: AsyncSession, tenant_id: str) -> dict[str, datetime]:
+    """Since when the log knows each connector's credentials as they are: the newest change of one of them counts."""
+    since: dict[str, datetime] = {}
+    for row in await session.execute(_CREDENTIALS, {"tenant": tenant_id}):
+        name = row.name.partition(".")[0]
+        if row.after is not None and not row.name.endswith("webhook_secrets"):
+            since[name] = max(row.at, since.get(name, row.at))
+    return since
 
 
 async def checked(session: AsyncSession, tenant_id: str) -> dict[str, ConnectorCheck]:

@@ -14,6 +14,12 @@ SLACK_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 """https://docs.slack.dev/messaging/formatting-message-text/#escaping"""
 
 
+_CHANGES: Final = frozenset(
+    {"policy.published", "policy.canary_started", "policy.rolled_back", "policy.expired", "policy.scheduled"}
+)
+_BACK: Final = {"policy.rolled_back": "publish", "policy.expired": "publish"}
+"""The command that undoes it, where it is not a rollback."""
+_SHOWN_HASH: Final = 12
 _PAGES: Final = {"alert": "alerts", "breaker": "alerts", "connector": "alerts", "autonomy": "autonomy"}
 """Where to look, by the first part of the kind; else at the queue."""
 
@@ -66,8 +72,28 @@ def _slack(event: AuditEvent, link: str | None) -> str:
 def _means(event: AuditEvent) -> str:
     """What happened; of an alert what it says, which names figures and never a person."""
     means = KINDS[event.kind].means if event.kind in KINDS else event.kind
-    said = event.body.get("said") if event.kind.startswith("alert.") else None
+    said = event.body.get("said") if event.kind.startswith(("alert.", "digest.")) else _change(event)
     return f"{means}: {said}" if isinstance(said, str) else means
+
+
+def _change(event: AuditEvent) -> str | None:
+    """Of a change of policy or models: which, in which direction, what its gates said, and the way back."""
+    body = event.body
+    if event.kind == "models.changed":
+        return "the way back is the settings as they were"
+    if event.kind not in _CHANGES or not isinstance(body.get("policy_hash"), str):
+        return None
+    told = [str(body["policy_hash"])[:_SHOWN_HASH], *([str(body["direction"])] if body.get("direction") else [])]
+    gates = body.get("gates")
+    if isinstance(gates, dict):
+        told += [f"gate {name} {'passed' if passed else 'did not pass'}" for name, passed in sorted(gates.items())]
+        told += [] if gates else ["no gate was run"]
+    back = body.get("taken_back") or body.get("before")
+    is_canary = event.kind == "policy.canary_started"
+    if back or is_canary:
+        target = "" if is_canary else f" {str(back)[:_SHOWN_HASH]}"
+        told.append(f"way back: countersign policy {_BACK.get(event.kind, 'rollback')}{target}")
+    return ", ".join(told)
 
 
 def _link(event: AuditEvent, base_url: str | None) -> str | None:

@@ -246,6 +246,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "incident.opened": Kind("a person wrote down that something went wrong", _INCIDENT, _INCIDENT_MAY),
     "incident.written": Kind("a person wrote what was learned from an incident", _INCIDENT, _INCIDENT_MAY),
     "incident.closed": Kind("cause, measures and guard of an incident are known", _INCIDENT, _INCIDENT_MAY),
+    "models.changed": Kind("other models or prompts are asked than before", {"now": M}, {"before": M}),
+    "digest.made": Kind("the figures of a week were put together", {"said": T, "figures": M}),
     "alert.raised": Kind("a figure passed its bound", _ALERT),
     "alert.taken": Kind("a person looks at an alert", _ALERT),
     "alert.resolved": Kind("the figure has been within its bound for a while", _ALERT),

@@ -122,7 +122,8 @@ async def bring_in(
         short = policy_hash[:SHOWN_HASH]
         needs = "; ".join(one.words for one in missing)
         return Refused(f"{short} loosens what {(base_hash or '')[:SHOWN_HASH]} allows, so it needs {needs}", missing)
-    told = {"policy_hash": policy_hash, "before": base_hash, "approved_by": list(has.approvers), **change.body()}
+    said = {"approved_by": list(has.approvers), "gates": dict(has.gates)}
+    told = {"policy_hash": policy_hash, "before": base_hash, **said, **change.body()}
     if share is None:
         await _decides_all(session, tenant_id, version, now_decides, act)
         await _tell(session, tenant_id, "policy.published", act, told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from app.ambient import new_id
 from app.identity.roles import Role
+from app.keys.credentials import tell_of_credentials
 from connectors.sandbox.faults import FaultKind
 from tests.app.web.people import Person, a_person
 from tests.journeys.shop import Shop, charged_twice
@@ -22,6 +24,8 @@ async def test_health_scopes_and_abilities_follow_the_vendors_the_switches_and_t
     ops = await a_person(
         shop.database.tenant, shop.tenant, Role.OPS_LEAD, email="ops@shop.example", now=shop.clock.now()
     )
+    vault = shop.runtime.vault
+    assert await tell_of_credentials(shop.database.tenant, vault, shop.settings, shop.clock.now, new_id)
     ticket = await shop.arrives(charged_twice("24.90"))
     await shop.passes(minutes=11)
     assert await shop.outcome(ticket) == ("resolved", None)

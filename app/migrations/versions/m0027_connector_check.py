@@ -26,8 +26,6 @@ def upgrade() -> None:
         sa.Column("may", postgresql.JSONB(), nullable=False),
         sa.Column("rate_limit", sa.Integer(), nullable=True),
         sa.Column("rate_left", sa.Integer(), nullable=True),
-        sa.Column("credential", sa.String(), nullable=False),
-        sa.Column("credential_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_by", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "connector"),
