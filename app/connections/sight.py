@@ -51,7 +51,8 @@ _LAST: Final = text(
 _CREDENTIALS: Final = text(
     """
     SELECT DISTINCT ON (body ->> 'credential') body ->> 'credential' AS name, body ->> 'after' AS after, at
-      FROM audit_event WHERE tenant_id = :tenant AND kind = 'credential.changed' ORDER BY body ->> 'credential', seq DESC
+      FROM audit_event WHERE tenant_id = :tenant AND kind = 'credential.changed'
+     ORDER BY body ->> 'credential', seq DESC
     """
 )
 _NEEDS: Final[Mapping[Tool, tuple[str, ...]]] = {
