@@ -58,7 +58,7 @@ def check_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Ask the tenant's vendors what the credentials may do, keep it for the page, and say what the agent can do."""
-    from app.connections.checking import keep, look
+    from app.connections.checking import configured, keep, look
     from app.connections.sight import Ability, abilities, connectors
     from app.errors import UsageError
     from app.identity.accounts import Act
@@ -75,7 +75,7 @@ def check_command(
         async with commanding.tenant_session() as session:
             await keep(session, commanding.tenant_id, found, act)
         async with commanding.tenant_session() as session:
-            sights = await connectors(session, commanding.tenant_id, act.now)
+            sights = await connectors(session, commanding.tenant_id, configured(tenant), act.now)
             return await abilities(session, commanding.tenant_id, sights)
 
     able = commanding.run(work())

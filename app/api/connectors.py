@@ -15,7 +15,7 @@ from starlette.requests import Request
 from app.api.access import Called
 from app.api.routing import Id, call, missing
 from app.api.runs import READERS
-from app.connections.checking import CONNECTORS, keep, look
+from app.connections.checking import CONNECTORS, configured, keep, look
 from app.connections.sight import Ability, ConnectorSight, abilities, connectors
 from app.findings import State
 from app.identity.accounts import Act
@@ -24,6 +24,7 @@ from app.identity.service_tokens import Scope
 from app.settings import Settings
 from app.web.access import Guard, signed_in
 from graph.gate import set_draft_only
+from graph.settlement.models import ConnectorState
 
 OPERATORS: Final = frozenset({Role.OPS_LEAD, Role.ADMIN})
 """Who asks the vendors, and lets a connector act again."""
@@ -42,6 +43,7 @@ class ConnectorForm(BaseModel):
     """A connector. What is null is not known: nobody has asked, or the vendor does not say."""
 
     connector: str
+    is_configured: bool
     is_draft_only: bool
     reason: str | None
     changed_at: datetime | None
@@ -91,7 +93,8 @@ class Connectors:
         """How each connector stands, and what the agent can and cannot do."""
         tenant_id = signed_in(request).tenant_id
         async with self.guard.sessions(tenant_id) as session:
-            sights = await connectors(session, tenant_id, self.guard.now())
+            named = configured(self.settings.tenants[tenant_id])
+            sights = await connectors(session, tenant_id, named, self.guard.now())
             able = await abilities(session, tenant_id, sights)
             return ConnectorsForm(items=[_form(one) for one in sights], abilities=[_ability(one) for one in able])
 
@@ -110,6 +113,9 @@ class Connectors:
         if connector not in CONNECTORS:
             raise missing("connector", connector)
         async with self.guard.sessions(visitor.tenant_id) as session:
+            state = await session.get(ConnectorState, (visitor.tenant_id, connector))
+            if state is None or not state.is_draft_only:
+                return RestoredForm(connector=connector, repeated=True)
             changed = await set_draft_only(
                 session,
                 visitor.tenant_id,

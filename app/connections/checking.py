@@ -41,6 +41,12 @@ class Looked:
     rate_left: int | None = None
 
 
+def configured(tenant: TenantSettings) -> frozenset[str]:
+    """The connectors that the settings name. Some model there always is."""
+    named = {"zendesk": tenant.zendesk, "stripe": tenant.stripe, "orders": tenant.orders}
+    return frozenset({"models", *(name for name, settings in named.items() if settings is not None)})
+
+
 def look(settings: Settings, tenant: TenantSettings, now: Callable[[], datetime]) -> list[Looked]:
     """Ask every vendor of a tenant. Takes seconds; one that is away keeps none of the others from being asked."""
     return [

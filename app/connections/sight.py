@@ -72,6 +72,7 @@ class ConnectorSight:
     """One connector. Counts are of the last hour; None is what is not known, because nobody asked or nothing was."""
 
     connector: str
+    is_configured: bool
     is_draft_only: bool
     reason: str | None
     changed_at: datetime | None
@@ -92,8 +93,10 @@ class Ability:
     why: str
 
 
-async def connectors(session: AsyncSession, tenant_id: str, now: datetime) -> list[ConnectorSight]:
-    """Every connector as it stands."""
+async def connectors(
+    session: AsyncSession, tenant_id: str, configured: frozenset[str], now: datetime
+) -> list[ConnectorSight]:
+    """Every connector as it stands; `configured` are those that the settings name."""
     found = await session.execute(select(ConnectorState).where(col(ConnectorState.tenant_id) == tenant_id))
     states = {row.connector: row for row in found.scalars()}
     checks = await checked(session, tenant_id)
@@ -104,6 +107,7 @@ async def connectors(session: AsyncSession, tenant_id: str, now: datetime) -> li
     return [
         ConnectorSight(
             connector=name,
+            is_configured=name in configured,
             is_draft_only=name in states and states[name].is_draft_only,
             reason=states[name].reason if name in states else None,
             changed_at=states[name].changed_at if name in states else None,
@@ -178,6 +182,8 @@ def _obstacle(tool: Tool, policy: Policy, switches: Mapping[str, str], sight: Co
     """Why the tool cannot be used at all; None where it can."""
     if tool.value in switches:
         return f"switched off: {switches[tool.value]}"
+    if sight is not None and not sight.is_configured:
+        return f"{sight.connector} is not configured"
     denied = _denied(tool, sight)
     if denied is not None or tool in READS:
         return denied or policy.tools.refusal_to_read(tool)

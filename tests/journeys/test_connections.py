@@ -34,6 +34,7 @@ async def test_health_scopes_and_abilities_follow_the_vendors_the_switches_and_t
     assert items["stripe"]["calls"] > 0
     assert items["stripe"]["last_success"] is not None
     assert items["stripe"]["checked_at"] is None
+    assert all(one["is_configured"] for one in items.values())
     found = await asks(shop, ops, "POST", f"{API}/check")
     items = {one["connector"]: one for one in found["items"]}  # type: ignore[attr-defined]
     assert set(items["stripe"]["may"].values()) == {"allowed"}
