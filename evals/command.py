@@ -8,6 +8,7 @@ from evals.defects.command import defects_command
 from evals.gates.command import gate_command
 from evals.hostile_tickets.command import hostile_command
 from evals.promotion.command import promote_command
+from evals.promotion.shadow_command import shadow_command
 from evals.style.command import style_command
 from evals.suites.command import run_command, schema_command
 from evals.suites.compare_command import compare_command
@@ -29,6 +30,7 @@ app.command("defects")(defects_command)
 app.command("promote")(promote_command)
 app.command("hostile")(hostile_command)
 app.command("schema")(schema_command)
+app.command("shadow")(shadow_command)
 app.command("style")(style_command)
 app.command("tau2")(tau2_command)
 app.command("gate")(gate_command)

@@ -82,19 +82,29 @@ async def _recorded(
 
 
 async def _people(commanding: Commanding) -> Mapping[str, People]:
-    """By intent, what people said of recorded decisions: yes, also with edited words, is agreement."""
+    """By intent, what people said of recorded decisions, and what they did where the agent only watched.
+
+    Yes, also with edited words, is agreement; so is a refund by hand of exactly what a shadow run proposed.
+    """
     import polars as pl
 
     from evals.promotion.ladder import People
     from graph.decisions.past import read_past
+    from graph.decisions.shadow import Outcome, watched
     from policies.whatif.history import Review
 
     async with commanding.tenant_session() as session:
         past = await read_past(session, commanding.tenant_id)
+        seen = await watched(session, commanding.tenant_id, now=commanding.now())
     said = past.filter(pl.col("review").is_not_null())
     agreed = pl.col("review").is_in([Review.APPROVED.value, Review.EDITED.value])
     counted = said.group_by("request.intent").agg(agreed.sum().alias("agreed"), pl.len().alias("asked"))
-    return {str(row["request.intent"]): People(row["agreed"], row["asked"]) for row in counted.iter_rows(named=True)}
+    found = {str(row["request.intent"]): People(row["agreed"], row["asked"]) for row in counted.iter_rows(named=True)}
+    for one in seen:
+        if one.outcome in {Outcome.SAME, Outcome.DIFFERENT}:
+            known = found.get(one.intent, People())
+            found[one.intent] = People(known.agreed + (one.outcome is Outcome.SAME), known.asked + 1)
+    return found
 
 
 def _form(one: Earned) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.ambient import new_id
 from connectors.sandbox.faults import FaultKind
 from graph.breakers.tally import Happened, count
 from graph.breakers.watch import Seen, look
+from graph.decisions.shadow import WAITED, watched
 from graph.lifecycle.canary import watch_canary
 from graph.lifecycle.desk import Desk, Wish
 from graph.lifecycle.gates import record
@@ -122,6 +123,33 @@ async def test_a_language_below_its_recorded_gate_is_only_drafted(shop: Shop) ->
             "SELECT body FROM audit_event WHERE kind = 'promotion.recorded' ORDER BY seq DESC LIMIT 1"
         )
         assert told[0]["body"]["evidence_id"] == evidence
+
+
+async def test_what_a_shadow_run_proposed_is_held_against_what_people_then_paid(shop: Shop) -> None:
+    watching = shipped_text().replace("mode: auto\n      at_most: {usd: 50", "mode: shadow\n      at_most: {usd: 50", 1)
+    assert watching != shipped_text()
+    await publishes(shop, watching)
+    tickets = []
+    for number in range(3):
+        ana = {"email": f"ana{number}@customers.example", "name": "Ana Ruiz"}
+        tickets.append(await shop.arrives(charged_twice(customer=ana)))
+    assert shop.refunds() == []
+    stripe = shop.sandbox.doubles.stripe
+    proposed = [(await shop.run(ticket))["actions"][0]["charge"] for ticket in tickets]
+    assert (await shop.run(tickets[0]))["is_shadow"]
+    shop.clock.advance(3600)
+    for charge, minor in zip(proposed[:2], (2490, 1000), strict=True):
+        stripe.add_refund(charge=charge, amount_minor=minor, created=shop.clock.now())
+    await shop.work()
+    async with shop.database.tenant(shop.tenant) as session:
+        early = await watched(session, shop.tenant, now=shop.clock.now())
+        late = await watched(session, shop.tenant, now=shop.clock.now() + WAITED)
+    assert [one.outcome.value for one in early] == ["same", "open", "open"]
+    assert [(one.outcome.value, one.proposed_minor, one.paid_minor) for one in late] == [
+        ("same", 2490, 2490),
+        ("different", 2490, 1000),
+        ("different", 2490, 0),
+    ]
 
 
 async def test_a_canary_whose_refunds_fail_is_taken_back_with_its_figures(shop: Shop) -> None:
