@@ -1,9 +1,9 @@
 """What the agent proposed while it only watched, against what people then did with the money of the same charges.
 
-People in shadow mode answer no question; they refund in Stripe's Dashboard or leave it. Their refunds come in by webhook
-and by reconciling, so what they did is known without asking them. A proposal to pay agrees where people paid exactly
-that; one to refuse agrees where nobody paid until the time was over. What the policy would have asked a person about is
-shown and counts for nothing.
+People in shadow mode answer no question; they refund in Stripe's Dashboard or leave it. Their refunds come in by
+webhook and by reconciling, so what they did is known without asking them. A proposal to pay agrees where people paid
+exactly that; one to refuse agrees where nobody paid until the time was over. What the policy would have asked a person
+about is shown and counts for nothing.
 """
 
 from __future__ import annotations
