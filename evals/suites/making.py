@@ -99,6 +99,7 @@ def made(
             "floor_percent": round(FLOOR * 100),
             "pool": POOL,
             "rank_offset": RANK_OFFSET,
+            "reranker": "none" if models.reranker is None else models.reranker.name,
         },
         customers=variant.customers.value,
         policies=dict(Counter(one.ending.policy_hash for one in found)),

@@ -31,7 +31,7 @@ from app.ambient import CLOCK_FILE, new_id, sandbox_clock, vault_of
 from app.db import Database
 from app.listening import free_port
 from app.models import Tenant as TenantRow
-from app.runtime import CHECKPOINT_MODULES, gateway_of, tenant_of
+from app.runtime import CHECKPOINT_MODULES, gateway_of, rerank_of, tenant_of
 from app.sandboxed import BOT_EMAIL, LOOPBACK, SHOP, STRIPE_PERMISSIONS, SUBDOMAIN
 from app.settings import SANDBOX_FILE, ModelSettings, Provider, Settings
 from app.tenants import TenantSettings
@@ -200,6 +200,7 @@ async def opened_place(
         gateway=gateway_of(settings, embedder, database.tenant, clock.now),
         embed=embed,
         worker_id="suite",
+        rerank=rerank_of(settings),
         sections_found=variant.sections_found,
     )
     try:
