@@ -62,15 +62,11 @@ def run_command(  # noqa: PLR0913 - options
         for problem in error.problems:
             typer.echo(problem, err=True)
         raise typer.Exit(INPUT_ERROR) from error
-    from evals.suites.making import made, played
-    from evals.suites.results import Results, summary
+    from evals.suites.making import report_of
+    from evals.suites.results import summary
     from evals.suites.showing import shown, written
 
-    found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, variant=variant)
-    results = Results(
-        made=made(found, seed=seed, trials=trials, variant=variant, workers=workers, load=load, seconds=seconds),
-        trials=tuple(found),
-    )
+    results = report_of(filed, trials=trials, seed=seed, workers=workers, variant=variant)
     if report is not None:
         written(results, report)
     if as_json:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.settings import Provider, machine_clock
 from evals.suites.files import Filed
 from evals.suites.place import Variant
-from evals.suites.results import Made, TrialResult
+from evals.suites.results import Made, Results, TrialResult
 from evals.suites.running import opened_hall
 from evals.suites.scoring import Mark
 from graph.models.gateway import LOCAL_MODEL
@@ -36,6 +36,13 @@ VERSIONS: Final = (
 )
 EMBEDDING: Final = "all-MiniLM-L6-v2"
 Load = tuple[float, float, float]
+
+
+def report_of(filed: Sequence[Filed], *, trials: int, seed: int, workers: int | None, variant: Variant) -> Results:
+    """Play them with a progress bar, and say under what."""
+    found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, variant=variant)
+    under = made(found, seed=seed, trials=trials, variant=variant, workers=workers, load=load, seconds=seconds)
+    return Results(made=under, trials=tuple(found))
 
 
 def played(

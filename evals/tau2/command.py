@@ -32,9 +32,9 @@ def tau2_command(  # noqa: PLR0913 - options
 ) -> None:
     """Play the retail tasks of a tau2-bench checkout against the doubles. Exit status 1 where money went wrong."""
     from evals.suites.errors import SuiteError
-    from evals.suites.making import made, played
+    from evals.suites.making import report_of
     from evals.suites.place import Variant, speakers
-    from evals.suites.results import Results, summary, totals
+    from evals.suites.results import summary, totals
     from evals.suites.showing import shown, written
     from evals.tau2.checkout import read_checkout, tasks_of
     from evals.tau2.converting import NotConverted, scenario_of
@@ -56,11 +56,7 @@ def tau2_command(  # noqa: PLR0913 - options
         typer.echo(f"task {one.task_id} is left out: {one.why}", err=True)
     if not filed:
         raise typer.Exit(INPUT_ERROR)
-    found, seconds, load = played(filed, trials=trials, seed=seed, workers=workers, variant=variant)
-    results = Results(
-        made=made(found, seed=seed, trials=trials, variant=variant, workers=workers, load=load, seconds=seconds),
-        trials=tuple(found),
-    )
+    results = report_of(filed, trials=trials, seed=seed, workers=workers, variant=variant)
     if report is not None:
         written(results, report)
     if as_json:
