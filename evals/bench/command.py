@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evals.bench.audit_log import audit_append, audit_verify
+from evals.bench.ingestion import ingestion
 from evals.bench.measures import measures
 from evals.bench.model_cost import model_cost
 from evals.bench.panel import panel
@@ -47,6 +48,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "panel": panel,
     "measures": measures,
     "retrieval": retrieval,
+    "ingest": ingestion,
 }
 
 

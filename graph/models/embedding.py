@@ -39,6 +39,11 @@ class Embedder:
         self._cache_size = cache_size
         self._lock = Lock()
 
+    @property
+    def model(self) -> SentenceTransformer:
+        """The library's own object, for measuring against it."""
+        return self._model
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One row of length one for each text, in the order given; shape `(len(texts), 384)`."""
         rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)

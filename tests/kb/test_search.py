@@ -172,6 +172,11 @@ async def test_full_text_index_is_used_under_row_level_security(
             text("EXPLAIN SELECT 1 FROM kb_section WHERE is_current AND search @@ CAST('77' AS tsquery)")
         )
         assert "ix_kb_section_search" in "\n".join(plan.scalars())
+        # Elsewhere than in its row, what fetching a vector costs is hidden from the planner, and it reads them all.
+        nearest = f"SELECT 1 FROM kb_section WHERE is_current ORDER BY embedding <=> '{[0.0] * 383 + [1.0]}' LIMIT 60"
+        await connection.execute(text("SET LOCAL enable_seqscan = on"))
+        plan = await connection.execute(text(f"EXPLAIN {nearest}"))
+        assert "ix_kb_section_embedding" in "\n".join(plan.scalars())
 
 
 async def test_vector_of_another_size_is_refused(database: Database, tenant: str) -> None:
