@@ -6,7 +6,7 @@ Neither reaches anything outside but, where a fork names Claude, the model. Noth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from enum import StrEnum
@@ -19,8 +19,19 @@ from app.commanding import Commanding
 from app.errors import UsageError
 from app.run_story import find_run
 from app.terminal import commanding_of, say, say_json
+from connectors.errors import ConnectorError
 from graph.models.errand import AT_HOME, Errand
-from graph.replay.running import Different, Forked, Identical, NotReplayed, forks, newest_runs, replays
+from graph.models.triage import Triage
+from graph.replay.running import (
+    Different,
+    Forked,
+    Identical,
+    NotReplayed,
+    forks,
+    newest_runs,
+    replays,
+    understood_in_batch,
+)
 from graph.runs.models import Run
 from policies.commands import readable_policy
 from policies.money import Money
@@ -81,6 +92,9 @@ def fork_command(
     *,
     policy: Annotated[str | None, typer.Option("--policy", help="A policy file, or a shipped one.")] = None,
     model: Annotated[Understanding, typer.Option("--model", help="Who understands the text.")] = Understanding.RECORDED,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask Claude in one batch: half the price, within a day.")
+    ] = False,
     limit: Limit = 500,
     days: Days = None,
     as_json: Json = False,
@@ -89,17 +103,22 @@ def fork_command(
     commanding = commanding_of(ctx)
     if policy is None and model is Understanding.RECORDED:
         raise UsageError("nothing differs from the recorded runs; give --policy, --model, or both")
+    if batch and model is not Understanding.CLAUDE:
+        raise UsageError("only Claude is asked in batches; add --model claude, or leave --batch out")
 
     async def work() -> list[Forked | NotReplayed]:
         runs = await _runs(commanding, names, limit=limit, days=days)
         vault = vault_of(commanding.settings)
+        gateway = _gateway(commanding, model)
+        known = await _in_batch(commanding, runs, gateway) if batch and gateway is not None else None
         found = forks(
             lambda _: commanding.tenant_session(),
             vault,
             runs,
             policy=None if policy is None else readable_policy(policy),
-            gateway=_gateway(commanding, model),
+            gateway=gateway,
             errand=Errand() if model is Understanding.CLAUDE else AT_HOME,
+            known=known,
         )
         return [one async for one in found]
 
@@ -148,6 +167,15 @@ async def _runs(
                 )
             found.append(await session.get_one(Run, (commanding.tenant_id, run_id)))
         return found
+
+
+async def _in_batch(commanding: Commanding, runs: Sequence[Run], gateway: Gateway) -> Mapping[str, Triage]:
+    try:
+        return await understood_in_batch(
+            lambda _: commanding.tenant_session(), vault_of(commanding.settings), runs, gateway
+        )
+    except (ConnectorError, ValueError, LookupError) as error:
+        raise UsageError(f"the batch gave no answers: {error}; leave --batch out to ask one by one") from error
 
 
 def _gateway(commanding: Commanding, model: Understanding) -> Gateway | None:

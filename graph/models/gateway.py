@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:  # the vendor's SDK takes more than a second to import, which 
     from graph.models.outside import Outside
 
 LOCAL_MODEL: Final = "all-MiniLM-L6-v2 with fitted heads"
+LOOK_EVERY_S: Final = 5.0
+
+Message = tuple[str, str, tuple[str, ...]]
+"""Subject, newest message and what was said before, redacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,38 @@ class Gateway:
             opinion, asked = await self._outside.ask(safety_question(subject, message), left)
             triage, uses = opinion.on(triage) if opinion is not None else triage, (*uses, *asked)
         return Understood(triage, uses)
+
+    async def triage_in_batch(
+        self, messages: Mapping[str, Message], *, look_every_s: float = LOOK_EVERY_S
+    ) -> dict[str, Triage]:
+        """What many messages mean, asked in one batch at half the price: for evaluation and replay, where nobody waits.
+
+        Args:
+            messages: redacted, by an id of letters, digits, `_` and `-`.
+            look_every_s: seconds between looks at whether the batch is over.
+
+        Returns:
+            A triage for every id: the local model's where the batch had none that could be used.
+
+        Raises:
+            ConnectorError: the batch was not taken, or its answers cannot be fetched.
+            UnknownPrompt: the role's prompt cannot be read.
+            ValueError: the role has no model outside.
+        """
+        if self._outside is None:
+            raise ValueError("no model outside is configured: use the provider claude")
+        if not messages:
+            return {}
+        questions = {name: triage_question(*message) for name, message in messages.items()}
+        answers = await self._outside.ask_in_batch(questions, look_every_s=look_every_s)
+        found: dict[str, Triage] = {}
+        for name, (subject, message, _) in messages.items():
+            answer = answers.get(name)
+            if isinstance(answer, Triage):
+                found[name] = answer
+            else:
+                found[name] = await asyncio.to_thread(self._local.triage, subject, message)
+        return found
 
     async def choose(
         self, intent: Intent, message: str, described: Sequence[str], *, errand: Errand = AT_HOME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from graph.models.errand import AT_HOME, Errand
-from graph.models.gateway import Gateway
+from graph.models.gateway import LOOK_EVERY_S, Gateway, Message
 from graph.models.triage import Triage
 from graph.replay.recorded import Cycle, RecordedRun, recorded_run
 from graph.replay.redeciding import Flip, differences, flips, redecided
@@ -92,6 +92,7 @@ async def forks(
     policy: Policy | None,
     gateway: Gateway | None,
     errand: Errand = AT_HOME,
+    known: Mapping[str, Triage] | None = None,
 ) -> AsyncIterator[Forked | NotReplayed]:
     """Each run decided with something else.
 
@@ -102,6 +103,7 @@ async def forks(
         policy: None keeps each run's own version.
         gateway: understands the recorded, redacted text anew; None keeps what was understood.
         errand: whether that text may leave this process, and for how many calls.
+        known: what `understood_in_batch` found out; those texts are not asked about again.
     """
     for run in runs:
         async with sessions(run.tenant_id) as session:
@@ -115,10 +117,31 @@ async def forks(
         different: list[Flip] = []
         for cycle in found.cycles:
             assert own is not None
-            triage = None if gateway is None else await _understood(gateway, cycle, errand=errand)
+            triage = (known or {}).get(_name(run, cycle))
+            if triage is None and gateway is not None:
+                triage = (await gateway.triage(*_message(cycle), errand=errand)).triage
             decided = await asyncio.to_thread(redecided, cycle, own, triage)
             different += flips(run.run_id, run.ticket_id, cycle, decided)
         yield Forked(run.run_id, run.ticket_id, tuple(different))
+
+
+async def understood_in_batch(
+    sessions: Sessions, vault: Vault, runs: Sequence[Run], gateway: Gateway, *, look_every_s: float = LOOK_EVERY_S
+) -> dict[str, Triage]:
+    """The recorded, redacted texts of runs understood anew in one batch, for `forks`; texts leave this process.
+
+    Raises:
+        ConnectorError: the batch was not taken, or its answers cannot be fetched.
+        UnknownPrompt: the role's prompt cannot be read.
+        ValueError: no model outside is configured for understanding.
+    """
+    messages: dict[str, Message] = {}
+    for run in runs:
+        async with sessions(run.tenant_id) as session:
+            found = await _recorded(session, vault, run)
+        if not isinstance(found, NotReplayed):
+            messages |= {_name(run, cycle): _message(cycle) for cycle in found.cycles}
+    return await gateway.triage_in_batch(messages, look_every_s=look_every_s)
 
 
 async def _recorded(session: AsyncSession, vault: Vault, run: Run) -> RecordedRun | NotReplayed:
@@ -130,8 +153,11 @@ async def _recorded(session: AsyncSession, vault: Vault, run: Run) -> RecordedRu
         return NotReplayed(run.run_id, str(error))
 
 
-async def _understood(gateway: Gateway, cycle: Cycle, *, errand: Errand) -> Triage:
+def _name(run: Run, cycle: Cycle) -> str:
+    return f"{run.run_id}-{cycle.number}"
+
+
+def _message(cycle: Cycle) -> Message:
     snapshot = cycle.snapshot
     is_later = bool(snapshot.history) and cycle.number > 1
-    subject = "" if is_later else snapshot.subject
-    return (await gateway.triage(subject, snapshot.newest, snapshot.history, errand=errand)).triage
+    return "" if is_later else snapshot.subject, snapshot.newest, tuple(snapshot.history)

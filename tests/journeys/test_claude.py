@@ -17,13 +17,15 @@ from connectors.sandbox.faults import FaultKind
 from graph.build import build
 from graph.lifecycle.desk import Desk
 from graph.models.claude import ClaudeModel
+from graph.models.errand import Errand
 from graph.models.gateway import Gateway
 from graph.models.kept import KeptAnswers
 from graph.models.outside import Outside
 from graph.models.prompts import Prompts, shipped
+from graph.replay.running import Forked, forks, newest_runs, understood_in_batch
 from graph.runs.advance import Advancer
 from policies.shelf import shipped_text
-from policies.vocabulary import ModelRole, Outcome
+from policies.vocabulary import Intent, ModelRole, Outcome
 from tests.journeys.shop import Mind, Shop, charged_twice, opened
 from tests.journeys.test_policy_life import act, publishes
 
@@ -74,6 +76,19 @@ async def test_claude_understands_and_words_one_reply_and_code_fills_it(shop: Sh
     drafted = await shop.rows("SELECT body FROM audit_event WHERE kind = 'node.completed' AND body->>'node' = 'draft'")
     assert [row["body"]["words"] for row in drafted] == ["claude"]
     await shop.balanced()
+
+    # Recorded runs are understood anew in one batch, and nobody is asked once more when they are decided again.
+    sessions, vault, gateway = shop.database.tenant, shop.runtime.vault, shop.runtime.gateway
+    async with sessions(TENANT) as session:
+        runs = await newest_runs(session, TENANT, since=None, limit=9)
+    known = await understood_in_batch(sessions, vault, runs, gateway, look_every_s=0.1)
+    assert [triage.primary for triage in known.values()] == [Intent.DUPLICATE_CHARGE]
+    shop.goes_wrong("claude.messages.create", FaultKind.FORBIDDEN, times=9)
+    decided = [
+        one async for one in forks(sessions, vault, runs, policy=None, gateway=gateway, errand=Errand(), known=known)
+    ]
+    assert [one.flips for one in decided if isinstance(one, Forked)] == [()]
+    assert shop.faults.struck == []
 
 
 async def test_words_that_promise_a_figure_of_their_own_are_thrown_away_and_templates_speak(shop: Shop) -> None:
