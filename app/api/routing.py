@@ -100,6 +100,7 @@ def conflict(text: str) -> Refused:
 
 _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 _ANSWERS: Final = {
+    HTTPStatus.BAD_REQUEST: "the body is no text; nothing was changed",
     HTTPStatus.UNAUTHORIZED: "no session and no token that lets anybody in",
     HTTPStatus.FORBIDDEN: "the roles, the scope or the origin do not allow it",
     HTTPStatus.NOT_FOUND: "there is nothing of that name",

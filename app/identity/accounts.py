@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -175,11 +175,10 @@ async def accounts_of_requester(
         same_person.append(col(Account.zendesk_user_id) == zendesk_user_id)
     if email is not None:
         same_person.append(col(Account.email) == spelled(email))
-    found: set[str] = set()
-    for condition in same_person:
-        query = select(col(Account.account_id)).where(col(Account.tenant_id) == tenant_id, condition)
-        found |= {actor_of(account_id) for account_id in (await session.execute(query)).scalars()}
-    return frozenset(found)
+    if not same_person:
+        return frozenset()
+    query = select(col(Account.account_id)).where(col(Account.tenant_id) == tenant_id, or_(*same_person))
+    return frozenset(actor_of(account_id) for account_id in (await session.execute(query)).scalars())
 
 
 async def name_of(session: AsyncSession, tenant_id: str, actor: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from rapidfuzz.distance import Levenshtein
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.identity.accounts import accounts_of_requester, name_of
+from app.identity.accounts import accounts_of_requester, names_of
 from app.identity.sessions import Visitor
 from app.review.card import Card
 from app.review.compose import Reader, card_of, effect_named
@@ -117,11 +117,15 @@ class Desk:
     async def card(self, visitor: Visitor, run_id: str) -> Card | None:
         """The card of a run for this reader; None where there is no such run."""
         async with self.sessions(visitor.tenant_id) as session:
-            review = await self._review(session, visitor.tenant_id, run_id)
-            if review is None:
-                return None
-            reader = Reader(visitor.actor, visitor.roles, await _barred(session, review))
-            names = {one.set_by: await name_of(session, visitor.tenant_id, one.set_by) for one in review.preferences}
+            return await self.card_in(session, visitor, run_id)
+
+    async def card_in(self, session: AsyncSession, visitor: Visitor, run_id: str) -> Card | None:
+        """The same in a transaction of the reader's tenant that is open."""
+        review = await self._review(session, visitor.tenant_id, run_id)
+        if review is None:
+            return None
+        reader = Reader(visitor.actor, visitor.roles, await _barred(session, review))
+        names = await names_of(session, visitor.tenant_id, (one.set_by for one in review.preferences))
         return card_of(review, reader, names=names, now=self.now())
 
     async def answer(self, visitor: Visitor, approval_id: str, said: Said) -> Outcome:

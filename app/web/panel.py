@@ -239,20 +239,21 @@ class Panel:
         await self.guard.demand_ticket(visitor, ticket_id)
         return visitor
 
-    async def _card(self, visitor: Visitor, ticket_id: str) -> Card | None:
-        async with self.sessions(visitor.tenant_id) as session:
-            run_id = await newest_run(session, visitor.tenant_id, ticket_id)
-        return await self.desk.card(visitor, run_id) if run_id is not None else None
+    async def _card(self, visitor: Visitor, ticket_id: str) -> tuple[int, Card | None]:
+        """The ticket's newest run as a card, and the version of what is shown: what changes meanwhile is newer."""
+        tenant_id = visitor.tenant_id
+        async with self.sessions(tenant_id) as session:
+            version = await version_of(session, tenant_id, ticket_id)
+            run_id = await newest_run(session, tenant_id, ticket_id)
+            return version, await self.desk.card_in(session, visitor, run_id) if run_id is not None else None
 
     async def _must_confirm(self, visitor: Visitor, ticket_id: str) -> bool:
-        card = await self._card(visitor, ticket_id)
+        _, card = await self._card(visitor, ticket_id)
         return card is not None and self.confirming.is_needed(visitor, _amounts(card))
 
     async def _values(self, request: Request, tenant_id: str, ticket_id: str) -> dict[str, object]:
         visitor = signed_in(request)
-        async with self.sessions(tenant_id) as session:
-            version = await version_of(session, tenant_id, ticket_id)
-        card = await self._card(visitor, ticket_id)
+        version, card = await self._card(visitor, ticket_id)
         return {
             "tenant_id": tenant_id,
             "ticket_id": ticket_id,

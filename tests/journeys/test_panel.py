@@ -52,6 +52,15 @@ async def test_from_the_webhook_to_the_refund(shop: Shop, browser: Browser) -> N
     await expect(page.locator(".will .money")).to_have_text("$24.90")
     await expect(page.locator("#reply-text mark")).to_have_text(["November 18, 2026", "$24.90", "Visa ending in 4242"])
     await is_well(page)
+    # What the customer prefers is remembered, shown, changed and forgotten where it stands.
+    await page.get_by_text("Remember a preference").click()
+    await page.locator("#value-remedy").select_option("replacement")
+    await page.locator("form.remember").nth(1).get_by_role("button").click()
+    await expect(page.locator(".liking")).to_contain_text("Would rather have replacement by Lea Lead, until")
+    await page.get_by_text("Change what is remembered").click()
+    await expect(page.locator("#value-remedy")).to_have_value("replacement")
+    await page.get_by_role("button", name="Forget").click()
+    await expect(page.locator(".liking")).to_have_count(0)
     # Edit, and see what was changed against the agent's words.
     await page.keyboard.press("e")
     reply = page.get_by_label("Reply to the customer")

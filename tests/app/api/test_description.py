@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -59,20 +60,23 @@ def test_whatever_is_sent_by_the_description_is_answered_as_it_says(
     assert len(operations) >= 20
 
     for operation in operations:
+        takes = any(True for _ in operation.iter_parameters()) or len(operation.body) > 0
+        modes = list(GenerationMode) if takes else [GenerationMode.POSITIVE]
+        for mode in modes:
 
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.explicit, Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=operation.as_strategy())
-        def answers(case: Any) -> None:
-            case.call_and_validate(headers=bearing(token), checks=CHECKS)
+            @settings(
+                max_examples=max(1, examples // len(modes)),
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def answers(case: Any) -> None:
+                case.call_and_validate(headers=bearing(token), checks=CHECKS)
 
-        answers()
+            answers()
 
 
 def test_every_route_of_the_api_is_described_and_on_its_page(api: tuple[FastAPI, str, str]) -> None:
