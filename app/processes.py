@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commanding import Commanding
 
-QUIET = ("httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer", "stripe", "alembic", "zenpy")
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+QUIET = (
+    "httpx", "httpcore", "urllib3", "sentence_transformers", "pgqueuer", "stripe", "alembic", "zenpy", "opentelemetry"
+)  # fmt: skip
 """Loggers that only warn: their lines have addresses with personal data, or tell nothing that our own log does not."""
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; the setting where left out.")]
@@ -27,7 +34,7 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
 
     commanding = _commanding(ctx)
     settings = commanding.settings
-    _log(settings.log_level)
+    _log(settings)
     listener = listen(settings.host, settings.port if port is None else port)
     app = create_app(settings, commanding.storage.app_url)
     config = uvicorn.Config(
@@ -41,7 +48,8 @@ def serve(ctx: typer.Context, port: Port = None) -> None:
         timeout_graceful_shutdown=3,
     )
     print(f"listening on http://{settings.host}:{listener.getsockname()[1]}", file=sys.stderr)
-    uvicorn.Server(config).run(sockets=[listener])
+    with _traced(settings, f"web/{os.getpid()}"):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def worker(ctx: typer.Context) -> None:
@@ -72,7 +80,7 @@ def worker(ctx: typer.Context) -> None:
 
     commanding = _commanding(ctx)
     settings = commanding.settings
-    _log(settings.log_level)
+    _log(settings)
     storage = commanding.storage
 
     async def work() -> None:
@@ -114,7 +122,8 @@ def worker(ctx: typer.Context) -> None:
             )
             await Worker(advancer, database, settings, storage.app_url, stopping, beside).run()
 
-    asyncio.run(work())
+    with _traced(settings, f"worker/{os.getpid()}"):
+        asyncio.run(work())
 
 
 def sandbox(
@@ -136,7 +145,7 @@ def sandbox(
     if not (settings.data_dir / SANDBOX_FILE).exists():
         write_settings(settings.data_dir, Ports(port or free_port(), settings.port))
         settings = load_settings()
-    _log(settings.log_level)
+    _log(settings)
     tenant = sandbox_tenant(settings)
     assert tenant.stripe is not None
     configured = urlsplit(tenant.stripe.base_url or "").port or 0
@@ -150,10 +159,23 @@ def sandbox(
     run_sandbox(settings, port=configured if port is None else port, seed=seed, faults=armed, ready=ready)
 
 
-def _log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+def _log(settings: Settings) -> None:
+    from app.telemetry import start_logging
+
+    start_logging(settings.logging, settings.log_level, QUIET)
+
+
+@contextmanager
+def _traced(settings: Settings, process: str) -> Iterator[None]:
+    """Export the spans of what is done inside; those that are left go at the end."""
+    from app.telemetry import start_tracing
+
+    provider = start_tracing(settings.logging, process)
+    try:
+        yield
+    finally:
+        if provider is not None:
+            provider.shutdown()
 
 
 def _commanding(ctx: typer.Context) -> Commanding:

@@ -233,6 +233,22 @@ class SignInSettings(BaseModel):
     )
 
 
+class LoggingSettings(BaseModel):
+    """What a process tells of itself while it runs, without personal data. The log of events is another thing."""
+
+    model_config = FROZEN
+
+    form: Literal["text", "json"] = Field(
+        default="text", description="form of the lines on standard error; `json` names the trace of each"
+    )
+    trace_export: Address | None = Field(
+        default=None,
+        description="address of an OpenTelemetry collector that spans are posted to, by OTLP over HTTP",
+        examples=["https://collector.example:4318/v1/traces"],
+    )
+    trace_authorization: SecretStr | None = Field(default=None, description="the whole value of that header")
+
+
 def _tenant_names(tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
     for name in tenants:
         try:
@@ -283,6 +299,7 @@ class Settings(BaseSettings):
     )
     kms: KmsSettings | None = Field(default=None, description="the key service that keeps the master key instead")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+    logging: LoggingSettings = Field(default_factory=LoggingSettings, description="lines and traces")
     models: ModelSettings = Field(default_factory=ModelSettings, description="models")
     worker: WorkerSettings = Field(default_factory=WorkerSettings, description="worker")
     sign_in: SignInSettings = Field(default_factory=SignInSettings, description="sign-in")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +28,7 @@ from graph.runtime import Runtime, Tenant
 from graph.settlement.models import ConnectorState
 from graph.settlement.switches import read_switches
 from graph.spending import Spending
+from graph.tracing import spanning
 from policies.breakers import Measure
 from policies.tools import ToolRules
 from policies.vocabulary import Tool
@@ -84,7 +86,17 @@ class Gate:
         await self._admit(tool, operation, reference)
         started = time.perf_counter()
         try:
-            answer = await asyncio.to_thread(call)
+            with spanning(
+                f"execute_tool {tool.value}",
+                SpanKind.CLIENT,
+                **{
+                    "gen_ai.operation.name": "execute_tool",
+                    "gen_ai.tool.name": tool.value,
+                    "gen_ai.tool.type": "datastore",
+                    "countersign.operation": operation,
+                },
+            ):
+                answer = await asyncio.to_thread(call)
         except AccessDenied as error:
             self._record(tool, operation, reference, "allowed", "access_denied", started, str(error))
             await self._fall_back(tool, str(error))

@@ -33,6 +33,7 @@ from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
 from graph.spending import Spending
 from graph.state import RunContext, RunState
+from graph.tracing import ended, in_run
 from graph.withholding import loggable
 from policies.breakers import Measure
 from policies.decision import RunBudget
@@ -44,6 +45,10 @@ Write = Callable[[AsyncSession], Awaitable[None]]
 
 LAST_NODES: Final = frozenset({"hand_off", "deliver", "close"})
 """What every run comes to, however it goes."""
+
+
+END: Final = "end"
+"""Where the last step goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +175,18 @@ def step(
         started = time.perf_counter()
         working = _open(parts, state, runtime.context, node, signal)
         used = working.spending.used
-        try:
-            result = await _attempt(function, working)
-        except Exception:
-            used["retries"] += 1  # it is tried again, at once or after a pause
-            raise
-        finally:
-            latency_ms = round((time.perf_counter() - started) * 1000)
-            used["worked_ms"] += latency_ms
-        return await _commit(working, result, latency_ms)
+        about = {"countersign.tenant": working.tenant_id, "countersign.ticket_id": working.ticket_id}
+        with in_run(working.run_id, f"node {node}", **about) as span:
+            try:
+                result = await _attempt(function, working)
+            except Exception:
+                used["retries"] += 1  # it is tried again, at once or after a pause
+                raise
+            finally:
+                latency_ms = round((time.perf_counter() - started) * 1000)
+                used["worked_ms"] += latency_ms
+            span.set_attribute("countersign.goto", result.goto)
+            return await _commit(working, result, latency_ms)
 
     return run
 
@@ -260,6 +268,9 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
         await session.execute(_count(working, row, now))
         await tally(session, tenant_id, _happened(working, result), now=now)
         await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
+    if result.goto == END:
+        told = {"countersign.tenant": tenant_id, "countersign.ticket_id": working.ticket_id}
+        ended(working.run_id, row.started_at, now, **told, **{"countersign.outcome": str(row.outcome)})
     for kind, value in result.artifacts.items():
         working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
     return changes

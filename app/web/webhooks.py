@@ -8,6 +8,7 @@ https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-reques
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,7 @@ from graph.audit.log import append
 from graph.intake.models import Disposition
 from graph.intake.receive import Arrival, refused_knock, stripe_arrival, zendesk_arrival
 from graph.runtime import Sessions
+from graph.tracing import received
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """A ticket event carries the whole comment; Zendesk's longest is some 64 kB, so this is generous."""
@@ -87,13 +89,17 @@ _Read = Callable[[Door, str, bytes, Mapping[str, str]], Arrival]
 
 
 async def _answer(door: Door, tenant_id: str, request: Request, read: _Read) -> Response:
+    started_ns, source = time.time_ns(), request.url.path.split("/")[2]
     try:
         _known(door, tenant_id)
         raw = await _body(request)
         arrival = await _verified(door, tenant_id, request, raw, read)
-        return await _store(door, tenant_id, arrival)
+        answer = await _store(door, tenant_id, arrival)
     except _Refusal as refusal:
+        received(None, source, started_ns, refusal.status)
         return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+    received(arrival.event_id, source, started_ns, answer.status_code)
+    return answer
 
 
 def _known(door: Door, tenant_id: str) -> None:
@@ -191,10 +197,10 @@ def _parked(source: str, raw: bytes, error: WireError) -> Arrival:
 
 async def _store(door: Door, tenant_id: str, arrival: Arrival) -> Response:
     try:
-        received = await door.storing.store(tenant_id, arrival)
+        stored = await door.storing.store(tenant_id, arrival)
     except (Overrun, DatabaseError, SQLAlchemyError) as error:
         raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the event could not be stored: send it again") from error
-    return JSONResponse({"received": received.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED)
+    return JSONResponse({"received": stored.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED)
 
 
 async def _record_knock(door: Door, tenant_id: str, source: str, address: str, detail: str) -> None:

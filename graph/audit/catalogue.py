@@ -104,7 +104,12 @@ def _account(means: str) -> Kind:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "run.started": Kind("a run began for the ticket, under this policy", {"policy_hash": T, "events": L}, is_open=True),
+    "run.started": Kind(
+        "a run began for the ticket, under this policy; its spans have this trace id",
+        {"policy_hash": T, "events": L},
+        {"trace_id": T},
+        is_open=True,
+    ),
     "run.waiting": Kind("the run waits", {"for": T, "on": L}, {"outcome": T, "reason": T}, is_open=True),
     "run.woken": Kind("what the run waited for happened, or something else did", {"kind": T}, is_open=True),
     "run.held_up": Kind("a vendor or a fault held the run up; it is tried again", is_open=True),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from graph.models.asking import asking
 from graph.models.drafts import Brief, WrittenDraft
 from graph.models.errand import AT_HOME, Errand
 from graph.models.local.model import LocalModel
@@ -107,8 +108,11 @@ class Gateway:
             triage, uses = await self._outside.ask(triage_question(subject, message, tuple(history)), errand)
         if triage is None:
             started = self._clock()
-            triage = await asyncio.to_thread(self._local.triage, subject, message)
-            uses = (*uses, self._local_use(ModelRole.TRIAGE, started))
+            with asking("local", LOCAL_MODEL, ModelRole.TRIAGE) as told:
+                triage = await asyncio.to_thread(self._local.triage, subject, message)
+                use = self._local_use(ModelRole.TRIAGE, started)
+                told(use)
+            uses = (*uses, use)
         if self._outside is not None and self.asks(ModelRole.SAFETY, errand):
             left = _less(errand, uses)
             opinion, asked = await self._outside.ask(safety_question(subject, message), left)

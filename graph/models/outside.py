@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from graph.models.asking import asking
 from graph.models.circuit import Circuit
 from graph.models.claude import Answered, ClaudeModel
 from graph.models.errand import Errand
@@ -160,7 +161,9 @@ class Outside:
                 trial.uses.append(_passed_over(question, model, CIRCUIT_OPEN, prompt.name))
                 return None
             try:
-                answered = await asyncio.to_thread(self._claude.ask, question, model, prompt)
+                with asking("anthropic", model, question.role) as told:
+                    answered = await asyncio.to_thread(self._claude.ask, question, model, prompt)
+                    told(answered.use)
             except ModelUnusable as error:
                 trial.uses.append(error.use)
                 if not await self._goes_on(error, model, attempt):

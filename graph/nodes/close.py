@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graph.runs.models import RunState as RowState
-from graph.step import Step, StepContext
+from graph.step import END, Step, StepContext
 from policies.vocabulary import Outcome
 
 
@@ -19,4 +19,4 @@ async def close(context: StepContext) -> Step:
         "wait_for": None,
         "wait_until": None,
     }
-    return Step("end", body={"outcome": outcome, "reason": reason}, run=run)
+    return Step(END, body={"outcome": outcome, "reason": reason}, run=run)

@@ -22,6 +22,7 @@ from graph.runs.models import Run, RunState, WaitFor
 from graph.runtime import Runtime
 from graph.settlement.approvals import make_stale
 from graph.settlement.models import Approval
+from graph.tracing import trace_id_of, waited
 from policies.vocabulary import Outcome, Reason
 
 LONGEST_BACKOFF_S: Final = 60.0
@@ -48,8 +49,10 @@ async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
         for event in incoming.messages:
             await dispose(session, event, Disposition.ACCEPTED, run_id=run.run_id)
         events = [event.event_id for event in incoming.messages]
-        body = {"events": events, "policy_hash": policy_hash, "arm": arm.value}
+        body = {"events": events, "policy_hash": policy_hash, "arm": arm.value, "trace_id": trace_id_of(run.run_id)}
         await _tell(session, runtime, run, "run.started", body)
+    since = min((event.received_at for event in incoming.messages), default=now)
+    waited(run.run_id, run.tenant_id, events, since, now)
 
 
 async def waiting(runtime: Runtime, run: Run, interrupt: Interrupt, *, token: int) -> None:

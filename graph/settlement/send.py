@@ -38,6 +38,7 @@ from graph.settlement.models import Effect, EffectKind, EffectState
 from graph.settlement.performers import Performer, Performers, VendorAnswer
 from graph.settlement.recheck import differs, put_off, read_present
 from graph.settlement.stop import stop
+from graph.tracing import in_run
 from graph.vault import Vault
 
 Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
@@ -156,9 +157,12 @@ async def recheck(sender: Sender, effect: Effect) -> EffectState | None:
 
 
 async def _work(sender: Sender, claimed: Claimed) -> EffectState:
-    async with renewed(lambda: _keep(sender, claimed), lease_s=sender.lease_s):
-        changes = await _asked(sender, claimed)
-    return await _record_all(sender, claimed, changes)
+    effect = claimed.effect
+    about = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": effect.tool, "gen_ai.tool.type": "extension"}
+    with in_run(effect.run_id, f"execute_tool {effect.tool}", **about, **{"countersign.effect_id": effect.effect_id}):
+        async with renewed(lambda: _keep(sender, claimed), lease_s=sender.lease_s):
+            changes = await _asked(sender, claimed)
+        return await _record_all(sender, claimed, changes)
 
 
 async def _keep(sender: Sender, claimed: Claimed) -> None:
