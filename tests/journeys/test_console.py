@@ -14,9 +14,8 @@ from policies.parse import parse_policy
 from policies.shelf import library, shipped_text
 from tests.app.console.histories import keep_history
 from tests.app.web.people import Person, a_person
-from tests.journeys.browsing import NEEDS_BROWSER, PHONE, browsing
+from tests.journeys.browsing import NEEDS_BROWSER, PHONE, browsing, is_well
 from tests.journeys.shop import Shop, charged_twice
-from tests.journeys.test_panel import is_well
 
 pytestmark = [pytest.mark.journey, NEEDS_BROWSER]
 DESK: Any = {"width": 1280, "height": 900}
