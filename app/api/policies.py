@@ -384,17 +384,7 @@ def examined_form(found: Examined) -> ExaminedForm:
     return ExaminedForm(
         ok=found.policy is not None,
         policy_hash=None if found.policy is None else found.policy.content_hash,
-        problems=[
-            ProblemForm(
-                line=one.line,
-                column=one.column,
-                message=one.message,
-                value=one.value,
-                nearest=one.nearest,
-                hint=one.hint,
-            )
-            for one in found.problems
-        ],
+        problems=[ProblemForm.model_validate(one, from_attributes=True) for one in found.problems],
         remarks=[
             RemarkForm(
                 kind=one.finding.kind.value,

@@ -133,15 +133,7 @@ class ThresholdCalls:
             policy=version.policy_id,
             published_at=version.published_at,
             published_by=version.published_by,
-            items=[
-                ThresholdForm(
-                    tier=one.tier,
-                    currency=one.currency,
-                    at_most_minor=one.at_most_minor,
-                    has_special_days=one.has_special_days,
-                )
-                for one in stated(policy)
-            ],
+            items=[ThresholdForm.model_validate(one, from_attributes=True) for one in stated(policy)],
         )
 
     async def move_threshold(
@@ -213,16 +205,7 @@ def threshold_answer(found: Answer) -> ThresholdAnswer:
         recommended_minor=found.tuning.recommended_minor,
         reason=found.tuning.reason,
         quality=found.tuning.quality,
-        histogram=[
-            BandForm(
-                above_minor=one.above_minor,
-                at_most_minor=one.at_most_minor,
-                alone=one.alone,
-                asked=one.asked,
-                refused=one.refused,
-            )
-            for one in found.bands
-        ],
+        histogram=[BandForm.model_validate(one, from_attributes=True) for one in found.bands],
         curve=[_point(one, count) for one in found.tuning.points],
     )
 
