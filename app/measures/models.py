@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field
 
 from graph.tenancy import TenantRow, json_field, utc_field
@@ -25,6 +25,12 @@ class MeasureRun(TenantRow, table=True):
     __table_args__ = (
         Index("measure_run_started", "tenant_id", "started_at"),
         Index("measure_run_ticket", "tenant_id", "ticket_id", "started_at"),
+        Index(
+            "measure_run_uncounted",
+            "tenant_id",
+            "started_at",
+            postgresql_where=text("ended_at IS NULL OR is_shadow"),
+        ),
     )
 
     run_id: str = Field(primary_key=True)

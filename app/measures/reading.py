@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import RowMapping, select, text
@@ -179,6 +180,19 @@ class Measures:
         return {name: sums[name] for name in LEDGER}
 
 
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """Runs of one intent, segment and reason: how many were handed off, the first error, automatic ones."""
+
+    intent: str
+    segment: str
+    reason: str
+    handed_off: int
+    error_at: datetime | None
+    first_at: datetime | None
+    last_at: datetime | None
+
+
 def statement(wanted: Wanted) -> str:
     """The one heavy statement: sums and lists of each point of the trend and each slice."""
     cut = wanted.by if wanted.by in DIMENSIONS else "''"
@@ -204,16 +218,15 @@ async def read_measures(session: AsyncSession, tenant_id: str, wanted: Wanted, p
     cursor = await session.get(MeasureCursor, tenant_id) or MeasureCursor(tenant_id=tenant_id)
     head = await session.get(AuditHead, tenant_id)
     whole = _slice("all", rows, prices)
-    of_period = {**await _trust(session, tenant_id, wanted), **_once(cursor)}
+    cells = await _cells(session, tenant_id, wanted)
+    of_period = {**_trust(cells, wanted), **_once(cursor)}
     others = (await session.execute(text(_others(wanted)), wanted.values(tenant_id))).one()
     return Measures(
         wanted=wanted,
         whole=Slice(whole.name, whole.sums, {**whole.figures, **of_period}),
         trend=tuple(_trend(rows, wanted, prices)),
         slices=tuple(_slices(rows, prices)) if wanted.by is not None else (),
-        causes=tuple(
-            [(row.reason, row.runs) for row in await session.execute(text(_causes(wanted)), wanted.values(tenant_id))]
-        ),
+        causes=_causes(cells),
         connectors=tuple(await _connectors(session, tenant_id, wanted)),
         safety=tuple(await _safety(session, tenant_id, wanted)),
         running=others.running,
@@ -236,12 +249,13 @@ class _Row:
     @classmethod
     def of(cls, row: RowMapping) -> _Row:
         sums = {name: int(row[name]) for name in SUM_NAMES}
-        return cls(row["point"], row["slice"], sums, {name: row[name] or () for name in _LISTS})
+        return cls(row["point"], row["slice"], sums, {name: sorted(row[name] or ()) for name in _LISTS})
 
 
 def _slice(name: str, rows: Sequence[_Row], prices: Prices) -> Slice:
     sums = {one: sum(row.sums[one] for row in rows) for one in SUM_NAMES}
-    lists = {one: [value for row in rows for value in row.lists[one]] for one in _LISTS}
+    # Each row's list is sorted, which makes sorting them together cheap.
+    lists = {one: sorted(chain.from_iterable(row.lists[one] for row in rows)) for one in _LISTS}
     taken = Taken(sums, lists, prices)
     return Slice(name, sums, {one.id: one.compute(taken) for one in MEASURES if one.compute is not None})
 
@@ -264,13 +278,6 @@ def _slices(rows: Sequence[_Row], prices: Prices) -> Iterator[Slice]:
         yield _slice(REST, [row for _, some in ranked[MOST_SLICES:] for row in some], prices)
 
 
-def _causes(wanted: Wanted) -> str:
-    return f"""
-        SELECT coalesce(reason, 'unknown') AS reason, count(*) AS runs FROM measure_run
-         WHERE {wanted.where} AND {_COUNTED} AND outcome = 'handed_off' GROUP BY 1 ORDER BY 2 DESC, 1
-    """  # noqa: S608
-
-
 def _others(wanted: Wanted) -> str:
     return f"""
         SELECT count(*) FILTER (WHERE ended_at IS NULL) AS running,
@@ -279,24 +286,46 @@ def _others(wanted: Wanted) -> str:
     """  # noqa: S608
 
 
-async def _trust(session: AsyncSession, tenant_id: str, wanted: Wanted) -> dict[str, Figure]:
-    """The measures about cells of intent and segment, of all runs of the period."""
+async def _cells(session: AsyncSession, tenant_id: str, wanted: Wanted) -> list[_Cell]:
+    """The runs of the period by intent, segment and reason, in one look."""
     query = f"""
-        SELECT min(started_at) FILTER (WHERE bad OR interventions > 0) AS error_at,
-               max(started_at) FILTER (WHERE automatic) AS automatic_at,
-               bool_or(automatic AND started_at < :middle) AS before,
-               bool_or(automatic AND started_at >= :middle) AS after
+        SELECT intent, segment, coalesce(reason, 'unknown') AS reason,
+               count(*) FILTER (WHERE outcome = 'handed_off') AS handed_off,
+               min(started_at) FILTER (WHERE bad OR interventions > 0) AS error_at,
+               min(started_at) FILTER (WHERE automatic) AS first_at, max(started_at) FILTER (WHERE automatic) AS last_at
           FROM (SELECT *, {_FLAGS} FROM measure_run WHERE {wanted.where} AND {_COUNTED}) AS told
-         GROUP BY intent, segment
+         GROUP BY intent, segment, 3
     """  # noqa: S608
+    rows = await session.execute(text(query), wanted.values(tenant_id))
+    return [_Cell(**row) for row in rows.mappings()]
+
+
+def _causes(cells: Sequence[_Cell]) -> tuple[tuple[str, int], ...]:
+    """Why runs were handed off, the most frequent reason first."""
+    sums: dict[str, int] = {}
+    for cell in cells:
+        sums[cell.reason] = sums.get(cell.reason, 0) + cell.handed_off
+    return tuple(sorted(((name, count) for name, count in sums.items() if count), key=lambda one: (-one[1], one[0])))
+
+
+def _trust(cells: Sequence[_Cell], wanted: Wanted) -> dict[str, Figure]:
+    """The measures about cells of intent and segment."""
     middle = wanted.since + (wanted.until - wanted.since) / 2
-    cells = (await session.execute(text(query), {**wanted.values(tenant_id), "middle": middle})).all()
-    erred = [cell for cell in cells if cell.error_at is not None]
-    used = [cell for cell in erred if cell.automatic_at is not None and cell.automatic_at > cell.error_at]
-    before = [cell for cell in cells if cell.before]
+    found: dict[tuple[str, str], list[_Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.intent, cell.segment), []).append(cell)
+    erred, used, before, kept = 0, 0, 0, 0
+    for some in found.values():
+        errors = [one.error_at for one in some if one.error_at is not None]
+        firsts = [one.first_at for one in some if one.first_at is not None]
+        lasts = [one.last_at for one in some if one.last_at is not None]
+        erred += bool(errors)
+        used += bool(errors and lasts and max(lasts) > min(errors))
+        before += bool(firsts and min(firsts) < middle)
+        kept += bool(firsts and min(firsts) < middle <= max(lasts))
     return {
-        "use_after_error": share(len(used), len(erred), "cell with an error"),
-        "cells_kept": share(len([one for one in before if one.after]), len(before), "cell that was automatic"),
+        "use_after_error": share(used, erred, "cell with an error"),
+        "cells_kept": share(kept, before, "cell that was automatic"),
     }
 
 

@@ -65,6 +65,13 @@ def _measure_run() -> None:
     )
     op.create_index("measure_run_started", "measure_run", ["tenant_id", "started_at"], unique=False)
     op.create_index("measure_run_ticket", "measure_run", ["tenant_id", "ticket_id", "started_at"], unique=False)
+    op.create_index(
+        "measure_run_uncounted",
+        "measure_run",
+        ["tenant_id", "started_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL OR is_shadow"),
+    )
     protect("measure_run", CHANGE)
 
 
