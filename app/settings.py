@@ -41,7 +41,7 @@ from app.log_settings import AuditSettings
 from app.naming import check_tenant
 from app.problems import explain, nearest
 from app.tenants import FROZEN, Address, TenantSettings
-from policies.vocabulary import ModelRole
+from policies.vocabulary import ROLES_OF_RUNS, ModelRole
 
 PREFIX: Final = "COUNTERSIGN_"
 CONFIG_VARIABLE: Final = "COUNTERSIGN_CONFIG"
@@ -156,9 +156,9 @@ class ModelSettings(BaseModel):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Every model outside that a role names before `local`."""
+        """Every model outside that a role of runs names before `local`."""
         found: dict[str, None] = {}
-        for role in ModelRole:
+        for role in ROLES_OF_RUNS:
             order = self.order(role)
             found |= dict.fromkeys(order[: order.index("local")] if "local" in order else order)
         return tuple(found)
