@@ -140,5 +140,5 @@ def judge(one: Decided, evidence: Evidence | None, policy: Policy) -> Judged:
     if facts is None:
         return Judged(one, ())
     spoke = [match.rule for match in one.decision.reasons]
-    traces = {rule.rule: rule for rule in trace(policy, facts)}
+    traces = {rule.rule: rule for rule in trace(policy, facts, spoke)}
     return Judged(one, tuple(traces[name] for name in spoke if name in traces), facts.by_name)

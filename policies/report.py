@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from policies.canonical import Plain
@@ -119,8 +120,11 @@ class RuleTrace:
     comparisons: tuple[tuple[str, bool | None, str], ...]
 
 
-def trace(policy: Policy, facts: Facts) -> tuple[RuleTrace, ...]:
-    """Every rule that may speak about this action and intent, whether it holds, and what it compared."""
+def trace(policy: Policy, facts: Facts, only: Collection[str] | None = None) -> tuple[RuleTrace, ...]:
+    """Every rule that may speak about this action and intent, whether it holds, and what it compared.
+
+    `only` leaves out all rules but those of these ids.
+    """
     values = facts.by_name
     known = {name: values[name] for name in ("action.kind", "request.intent") if name in values}
     return tuple(
@@ -132,7 +136,7 @@ def trace(policy: Policy, facts: Facts) -> tuple[RuleTrace, ...]:
             leaf_truths(ready.rule.condition, values),
         )
         for ready in tables_of(policy).ready_rules
-        if may_hold(ready.rule.condition, known)
+        if (only is None or ready.rule.rule_id in only) and may_hold(ready.rule.condition, known)
     )
 
 
