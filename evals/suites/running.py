@@ -11,6 +11,8 @@ import gc
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 import tempfile
 import traceback
 import warnings
@@ -123,9 +125,20 @@ class Hall:
 
 
 @contextmanager
+def _unwound_when_terminated() -> Iterator[None]:
+    """Let a SIGTERM unwind the stack like an interrupt; by itself it would leave the database server running."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def opened_hall() -> Iterator[Hall]:
     """A hall for as long as the block lasts. Takes some seconds, most of them for loading the model."""
     with ExitStack() as stack:
+        stack.enter_context(_unwound_when_terminated())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cs-", ignore_cleanup_errors=True)))
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads would not survive a fork
         with warnings.catch_warnings():
