@@ -25,7 +25,7 @@ from graph.casefile import facts_for
 from graph.checks.evidence import ground_of
 from graph.dossier import ChargeHistory, Dossier, Identity
 from graph.drafting import draft_of, paragraphs, questions
-from graph.models.local.model import LocalModel
+from graph.models.local.model import LocalModel, gives_orders
 from graph.models.local.reading import Embeds
 from graph.models.triage import Sensitive, Triage
 from graph.nodes.plan import LOW_CONFIDENCE_PERCENT
@@ -123,7 +123,7 @@ class Desk:
 
     def held(self, subject: str, body: str) -> bool:
         """Whether a text is taken for an attempt to give orders."""
-        return self._model.triage(redact(subject).text, redact(body).text).injection_suspected
+        return gives_orders(redact(subject).text, redact(body).text)
 
     def work(self, case: Case, written: Written) -> Outcome:
         """What the ticket comes to as it is written."""

@@ -45,6 +45,13 @@ _SURE_OTHER: Final = re.compile(
     r"could not be delivered to|final-recipient|backlinks?|guest post)\b",
     re.IGNORECASE,
 )
+_BARE_NUMBER: Final = re.compile(
+    r"(?=.*\d)(?:[\W\d_]|\b(?:it|its|is|s|was|the|this|that|one|ones|of|with|my|order|orders|number|numbers|nr|id|first|"
+    r"second|last|other|please|thanks|thank|you|hi|hello|sorry|here|es|el|la|pedido|numero|le|commande|die|nummer|"
+    r"bestellung|bestellnummer|ist|o|e|gracias|merci|danke|obrigado|obrigada)\b)+",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A message that names a number and says nothing else: the answer to "which order?". A no is not among its words."""
 _MONEY_INTENTS: Final = frozenset(
     {Intent.REFUND_REQUEST, Intent.DUPLICATE_CHARGE, Intent.UNAUTHORIZED_CHARGE, Intent.REFUND_STATUS}
 )
@@ -92,7 +99,7 @@ class LocalModel:
 
     def _intents(self, subject: str, text: str) -> tuple[IntentScore, ...]:
         reading = self._reader.ticket(subject, text)
-        if reading is None:
+        if reading is None or _BARE_NUMBER.fullmatch(f"{subject} {text}"):
             return (IntentScore(Intent.OTHER, 0),)
         judged = judge(self._head.scorers, reading)
         found = np.asarray(reading.cues.max(axis=0), dtype=np.float32)
@@ -148,6 +155,12 @@ class LocalModel:
             photo_attached=Claim.PHOTO in said,
         )
         return claims, evidence
+
+
+def gives_orders(subject: str, body: str) -> bool:
+    """Whether a ticket's words talk to a machine, or some are hidden from its reader; `triage` says so, too."""
+    newest = newest_message(body[:_MAX_TEXT])
+    return newest.has_hidden_text or signals.injection_place(subject + _SEPARATOR + newest.text) is not None
 
 
 def load_local_model(embedder: Embeds, *, shop_currency: str | None = None) -> LocalModel:

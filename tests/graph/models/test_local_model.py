@@ -110,6 +110,18 @@ def test_odd_bodies_still_give_a_triage(model: LocalModel, body: str) -> None:
     assert isinstance(model.triage("", body), Triage)
 
 
+@pytest.mark.parametrize(
+    "body", ["1077", "It is order 1077.", "order 1077, thanks!", "the second one, 1077 please", "El pedido es 4410."]
+)
+def test_a_number_alone_asks_for_nothing(model: LocalModel, body: str) -> None:
+    # It answers a question that was put before, and then the earlier request stands.
+    found = model.triage("", body)
+    assert (found.primary, found.confidence) == (Intent.OTHER, 0)
+    assert PersonReason.UNSURE in found.person_reasons
+    assert model.triage("", f"refund please. {body}").confidence > 0
+    assert model.triage("", f"No, not {body}").confidence > 0
+
+
 def test_the_same_text_gives_the_same_answer(model: LocalModel) -> None:
     assert model.triage("s", "refund me please") == model.triage("s", "refund me please")
 
