@@ -24,11 +24,12 @@ from app.evidence_page import evidence_page
 from app.exporting.command import feed_command
 from app.line_file import LineFile
 from app.log_keys import load_signer, rotate
-from app.log_words import status_form, status_lines, verification_form, verification_lines
+from app.log_words import effect_form, effect_lines, status_form, status_lines, verification_form, verification_lines
 from app.owner import session_for
 from app.terminal import commanding_of, operator, say, say_json
 from app.witnessing import sinks_of
 from connectors.witness.folder import WitnessFolder
+from graph.audit.answering_for import Answered, answered_for
 from graph.audit.catalogue import page
 from graph.audit.errors import LogBroken
 from graph.audit.evidence import evidence
@@ -233,6 +234,24 @@ def keys_command(ctx: typer.Context) -> None:
     """Print the verifier keys of the log, the present one first: what an auditor must have from you."""
     commanding = commanding_of(ctx)
     say(str(key) for key in load_signer(commanding.settings).keys(commanding.tenant_id))
+
+
+@app.command("effects")
+def effects_command(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """Who answers for each change outside, from the log alone. Exit status 1 where the log does not say for one."""
+    commanding = commanding_of(ctx)
+    storage, tenant_id = commanding.storage, commanding.tenant_id
+
+    async def work() -> list[Answered]:
+        async with session_for(storage, tenant_id) as session:
+            return await answered_for(session, tenant_id)
+
+    found = commanding.run(work())
+    if as_json:
+        say_json({"ok": not any(one.missing for one in found), "effects": [effect_form(one) for one in found]})
+    else:
+        say(effect_lines(found))
+    raise typer.Exit(1 if any(one.missing for one in found) else 0)
 
 
 @app.command("kinds")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Final
 
+from graph.audit.answering_for import Answered
 from graph.audit.sequence import Signer
 from graph.audit.standing import Standing
 from graph.audit.verify import Mismatch, Verification
@@ -85,6 +87,25 @@ def status_lines(found: Standing, signer: Signer, tenant_id: str) -> Iterator[st
         when = f"since {one.published_at:%Y-%m-%d %H:%M:%S} UTC" if one.published_at else "never published"
         trouble = f"; attempt {one.attempts} failed: {one.problem}" if one.problem else ""
         yield f"  {one.name}: {one.size} events, {when}{trouble}"
+
+
+def effect_form(one: Answered) -> dict[str, object]:
+    """As JSON values."""
+    return {**asdict(one), "at": one.at.isoformat() if one.at is not None else None}
+
+
+def effect_lines(found: Sequence[Answered]) -> Iterator[str]:
+    """For a reader."""
+    for one in found:
+        people = f", approved by {', '.join(one.people)}" if one.people else ""
+        when = f"{one.at:%Y-%m-%d %H:%M:%S}" if one.at is not None else "at no time"
+        yield f"{when}  {one.effect} of ticket {one.ticket_id}, {one.stands}: {one.effect_id}"
+        yield f"  by {one.actor}{people}, with {one.credential}, under policy {one.policy_hash[:12]}"
+        if one.missing:
+            yield f"  THE LOG DOES NOT SAY: {', '.join(one.missing)}"
+    bad = sum(bool(one.missing) for one in found)
+    told = f"{bad} ARE NOT ANSWERED FOR" if bad else "each with an identity, a credential, a policy version and a time"
+    yield f"{len(found)} effects, {told}"
 
 
 def _told(one: Mismatch) -> str:

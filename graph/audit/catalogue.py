@@ -317,6 +317,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         },
         {"candidates": N},
     ),
+    "person.not_erased": Kind(
+        "an erasure was refused, and nothing was changed", {"subject_id": T, "why": T, "pieces": N}
+    ),
     "runs.emptied": Kind(
         "the policy's days to keep what runs stored were over",
         {"days": N, "runs": N, "artifacts": N, "messages": N, "reviewers_words": N, "log_values": N},

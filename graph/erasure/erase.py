@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from graph.audit.log import append
+from graph.audit.log import NewEvent, append, append_all
 from graph.erasure.emptying import OF_PEOPLE, artifacts, delete_checkpoints, messages, reviewers_words, take_out
 from graph.erasure.holds import hold_on, lock
 from graph.erasure.models import LegalHold
@@ -84,14 +84,14 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class OnHold:
-    """Nothing was done: the person is under a legal hold."""
+    """Nothing was done, and the log says so: the person is under a legal hold."""
 
     hold: LegalHold
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Nothing was done: there is work for the person under way. Each line names one piece of it."""
+    """Nothing was done, and the log says so: there is work for the person under way. Each line names one piece."""
 
     pieces: tuple[str, ...]
 
@@ -113,7 +113,13 @@ async def erase(
     """
     await lock(session, tenant_id, subject_id)
     hold = await hold_on(session, tenant_id, subject_id)
+
+    def refused(why: str, pieces: int) -> NewEvent:
+        told = {"subject_id": subject_id, "why": why, "pieces": pieces}
+        return NewEvent(new_id("evt"), now, "person.not_erased", actor, body=told)
+
     if hold is not None:
+        await append_all(session, tenant_id, [refused("legal_hold", 1)])
         return OnHold(hold)
     values: dict[str, Any] = {"tenant": tenant_id, "subject": subject_id}
     runs = (await session.execute(_RUNS, values)).all()
@@ -122,6 +128,7 @@ async def erase(
     pieces = [f"run {run.run_id} of ticket {run.ticket_id} is {_state(run)}" for run in runs if run.state != "ended"]
     pieces += [f"change {effect.effect_id} is {effect.state}" for effect in moving]
     if pieces:
+        await append_all(session, tenant_id, [refused("work_under_way", len(pieces))])
         return Unfinished(tuple(pieces))
 
     sealed_for = set((await session.execute(_SUBJECTS, values)).scalars())

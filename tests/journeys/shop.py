@@ -37,6 +37,7 @@ from connectors.sandbox.faults import Fault, FaultKind, Faults
 from connectors.sandbox.server import serve
 from connectors.sandbox.world.loading import Keys, arrive, load
 from connectors.sandbox.world.model import Setting
+from graph.audit.answering_for import answered_for
 from graph.audit.catalogue import problems
 from graph.audit.verify import verify
 from graph.build import build
@@ -287,6 +288,8 @@ class Shop:
         told = await self.rows("SELECT kind, body FROM audit_event ORDER BY seq")
         found = [problem for event in told for problem in problems(event["kind"], event["body"])]
         assert found == [], found
+        async with self.database.tenant(self.tenant) as session:
+            assert [one for one in await answered_for(session, self.tenant) if one.missing] == []
         ours = await self.rows("SELECT charge_id, refunded_minor, reserved_minor FROM charge_ledger")
         theirs: dict[str, int] = {}
         for entry in self.sandbox.doubles.stripe.ledger():

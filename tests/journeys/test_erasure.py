@@ -58,6 +58,8 @@ async def test_an_erased_customer_is_gone_from_every_table_and_the_log_still_pro
     refused = await erased()  # the refund waits out its hold
     assert isinstance(refused, Unfinished)
     assert "is held" in " ".join(refused.pieces)
+    (told,) = await shop.rows("SELECT actor, body FROM audit_event WHERE kind = 'person.not_erased'")
+    assert (told["actor"], told["body"]["why"]) == ("account:acc_1", "work_under_way")
     await shop.passes(minutes=11)
     assert await shop.outcome(ticket) == ("resolved", None)
     artifacts = [row["artifact_id"] for row in await shop.rows("SELECT artifact_id FROM artifact")]
