@@ -125,11 +125,17 @@
   if (controls) {
     const live = controls.querySelector("[data-live]");
     const busy = () => [...controls.querySelectorAll(".turn[open]")].some((one) => one.contains(document.activeElement) || one.querySelector("input[name=reason]").value);
+    // What has not changed stays, so that nothing moves under a hand that is about to click.
+    const bare = (one) => {
+      const copy = one.cloneNode(true);
+      for (const opened of copy.querySelectorAll("details[open]")) opened.removeAttribute("open");
+      return copy.innerHTML;
+    };
     const look = async () => {
       if (!document.hidden && !busy()) {
         try {
           const fresh = await part("?part=state", "state");
-          if (!busy()) { const old = document.getElementById("state"); replace(old, fresh); live.textContent = `live, as of ${fresh.dataset.at}`; }
+          if (!busy()) { const old = document.getElementById("state"); if (bare(old) !== bare(fresh)) replace(old, fresh); live.textContent = `live, as of ${fresh.dataset.at}`; }
         } catch (error) { live.textContent = `Not live: ${error.message}. Load the page again.`; }
       }
       setTimeout(look, EVERY_MS);

@@ -114,6 +114,7 @@ def _note(tenant: Tenant, effect: Effect, ticket: TicketView, run: Run) -> Effec
         item_key=f"{STEP}/{effect.effect_id}",
         subject_id=run.subject_id or of_customer(ticket.requester_id),
         is_personal=True,
+        policy_hash=run.policy_hash,
         credential=tenant.credentials.get("zendesk"),
     )
 

@@ -38,6 +38,7 @@ from app.tables import metadata
 from app.web.access import FORM_HEADER, Declared, Signed, declared
 from app.web.app import create_app
 from graph.audit.log import append
+from tests.app.identity.test_matrix import NAMES
 from tests.app.web.door import Door, settings_of
 from tests.app.web.people import Person, a_person
 from tests.app.web.waiting import a_waiting_run
@@ -67,7 +68,7 @@ class House:
 
     async def asks(self, route: Declared, tenant: str, role: Role) -> httpx.Response:
         """Ask in one's own tenant for what the ids of `demo` name."""
-        person, names = self.people[tenant][role], {"tenant_id": tenant, **self.names}
+        person, names = self.people[tenant][role], {**NAMES, "tenant_id": tenant, **self.names}
         headers = {"accept": "text/html", "origin": ORIGIN, TENANT_HEADER: tenant, FORM_HEADER: person.form_token}
         form = {"decision": "approve", "reason": "x", "csrf": person.form_token}
         is_form = route.method != "GET" and not isinstance(route.access, Called)

@@ -1,6 +1,6 @@
 """The measures: what the log says about each run, counts by day, and how far the log is folded.
 
-Revision ID: 0017
+Revision ID: 0028
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.migrations.protection import CHANGE, protect
 
-revision = "0017"
+revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
