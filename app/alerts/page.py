@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.alerts.models import AlertState
 from app.api.alerts import Alerts
 from app.api.routing import Id
 from app.identity.roles import ANSWERERS, PEOPLE
 from app.web.access import add, signed_in
+from app.web.forms import back_to
 from app.web.rendering import Renderer
 
 
@@ -42,7 +41,7 @@ class AlertsPage:
     async def take(self, tenant_id: str, alert_id: Id, request: Request) -> Response:
         """Somebody looks at it."""
         await self.alerts.take_alert(alert_id, request)
-        return RedirectResponse(f"/t/{quote(tenant_id)}/alerts", HTTPStatus.SEE_OTHER)
+        return back_to(tenant_id, "alerts")
 
 
 def routes(page: AlertsPage) -> APIRouter:

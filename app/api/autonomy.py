@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, StringConstraints
@@ -20,13 +20,10 @@ from app.autonomy.models import AutonomyMove
 from app.autonomy.rules import AutonomyRules
 from app.autonomy.words import AutonomyForm, DecidedForm, cell_form, decided_form, move_form
 from app.identity.accounts import Act
-from app.identity.roles import Role
+from app.identity.roles import STEERERS
 from app.identity.service_tokens import Scope
 from app.identity.sessions import Visitor
 from app.web.access import Guard, signed_in
-
-MOVERS: Final = frozenset({Role.OPS_LEAD, Role.ADMIN})
-"""Who may change how much the agent does alone."""
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000, pattern=r"^[^\x00]*$")]
 
@@ -86,7 +83,7 @@ class Autonomy:
 def routes(autonomy: Autonomy) -> APIRouter:
     """The routes of this module."""
     router, guard = APIRouter(), autonomy.guard
-    acting = Called(guard, MOVERS, Scope.ADMIN)
+    acting = Called(guard, STEERERS, Scope.ADMIN)
     call(router, "GET", "/autonomy", autonomy.get_autonomy, Called(guard, READERS, Scope.READ), gives=AutonomyForm)
     call(router, "POST", "/autonomy", autonomy.propose_moves, acting, gives=AutonomyForm)
     call(router, "PUT", "/autonomy/{move_id}/yes", autonomy.accept_move, acting, gives=DecidedForm)

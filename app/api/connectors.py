@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -19,15 +18,12 @@ from app.connections.checking import CONNECTORS, configured, keep, look
 from app.connections.sight import Ability, ConnectorSight, abilities, connectors
 from app.findings import State
 from app.identity.accounts import Act
-from app.identity.roles import Role
+from app.identity.roles import STEERERS
 from app.identity.service_tokens import Scope
 from app.settings import Settings
 from app.web.access import Guard, signed_in
 from graph.gate import set_draft_only
 from graph.settlement.models import ConnectorState
-
-OPERATORS: Final = frozenset({Role.OPS_LEAD, Role.ADMIN})
-"""Who asks the vendors, and lets a connector act again."""
 
 
 class FindingForm(BaseModel):
@@ -131,7 +127,7 @@ class Connectors:
 def routes(linked: Connectors) -> APIRouter:
     """The routes of this module."""
     router, guard = APIRouter(), linked.guard
-    operating = Called(guard, OPERATORS, Scope.ADMIN)
+    operating = Called(guard, STEERERS, Scope.ADMIN)
     reading = Called(guard, READERS, Scope.READ)
     call(router, "GET", "/connectors", linked.list_connectors, reading, gives=ConnectorsForm)
     call(router, "POST", "/connectors/check", linked.check_connectors, operating, gives=ConnectorsForm)

@@ -22,14 +22,12 @@ from app.corrections.keeping import LOOK_BACK, NotMade
 from app.corrections.models import CandidateScenario, CorrectionProposal, Incident, ProposalKind, ProposalState
 from app.corrections.scenarios import suite_text
 from app.identity.accounts import Act
-from app.identity.roles import Role
+from app.identity.roles import LEADS
 from app.identity.service_tokens import Scope
 from app.web.access import Guard, signed_in
 from graph.redaction.redact import RedactionError
 from graph.vault import Vault
 
-LEADS: Final = frozenset({Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN})
-"""Who makes something of corrections."""
 YAML: Final = "text/plain"
 """A file of YAML is given as text: whoever reads the description would take `application/yaml` for an object."""
 

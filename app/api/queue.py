@@ -22,7 +22,7 @@ from app.api.runs import READERS
 from app.identity import accounts
 from app.identity.accounts import Act
 from app.identity.models import Account, AccountState
-from app.identity.roles import ANSWERERS, Role
+from app.identity.roles import ANSWERERS, LEADS, Role
 from app.identity.service_tokens import Scope
 from app.identity.sessions import Visitor
 from app.review.acts import Acted, Missing, NotAllowed, Outcome, Said, TooLate, Unfit
@@ -37,8 +37,6 @@ from app.web.access import Guard, Refused, signed_in
 from graph.settlement.questions import Answer
 from graph.vault import Vault
 
-LEADS: Final = frozenset({Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN})
-"""Who may give an item to somebody, and take it from them."""
 EVIDENCE_DAYS: Final = 90
 
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]

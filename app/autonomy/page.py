@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from app.api.autonomy import MOVERS, Autonomy, WhyForm
+from app.api.autonomy import Autonomy, WhyForm
 from app.api.routing import Id
 from app.autonomy.models import Direction, MoveState
-from app.identity.roles import PEOPLE
+from app.identity.roles import PEOPLE, STEERERS
 from app.review.words import ACTIONS, intent
 from app.web.access import Refused, add, signed_in
-from app.web.forms import read
+from app.web.forms import back_to, read
 from app.web.rendering import Renderer
 from policies.vocabulary import ActionKind
 
@@ -49,7 +48,7 @@ class AutonomyPage:
             waiting=[one for one in found.moves if one.state in waiting],
             moved=[one for one in found.moves if one.state not in waiting],
             rules=self.autonomy.rules[tenant_id],
-            may_move=bool(visitor.roles & MOVERS),
+            may_move=bool(visitor.roles & STEERERS),
             told=request.query_params.get("said", "")[:300],
             down=Direction.DOWN.value,
             intent=intent,
@@ -60,7 +59,7 @@ class AutonomyPage:
         """Work out the evidence anew."""
         found = await self.autonomy.propose_moves(request)
         opened = sum(one.state == MoveState.OPEN.value for one in found.moves)
-        return _back(tenant_id, f"Looked at {len(found.cells)} cells; {opened} wait for a first yes.")
+        return back_to(tenant_id, "autonomy", f"Looked at {len(found.cells)} cells; {opened} wait for a first yes.")
 
     async def answer(
         self, tenant_id: str, move_id: Id, request: Request, form: Annotated[MoveAnswer, Form()]
@@ -72,18 +71,14 @@ class AutonomyPage:
         why = read(WhyForm, why=form.why)
         decide = self.autonomy.accept_move if form.decision == "yes" else self.autonomy.decline_move
         made = await decide(move_id, why, request)
-        return _back(tenant_id, " ".join([made.said, *made.lacking]))
+        return back_to(tenant_id, "autonomy", " ".join([made.said, *made.lacking]))
 
 
 def routes(page: AutonomyPage) -> APIRouter:
     """The routes of this module."""
     router, guard = APIRouter(), page.autonomy.guard
-    below, movers = "/t/{tenant_id}/autonomy", guard.allow(MOVERS)
+    below, movers = "/t/{tenant_id}/autonomy", guard.allow(STEERERS)
     add(router, "GET", below, page.show, guard.allow(PEOPLE))
     add(router, "POST", below, page.propose, movers)
     add(router, "POST", f"{below}/{{move_id}}", page.answer, movers)
     return router
-
-
-def _back(tenant_id: str, said: str) -> Response:
-    return RedirectResponse(f"/t/{quote(tenant_id)}/autonomy?{urlencode({'said': said})}", HTTPStatus.SEE_OTHER)

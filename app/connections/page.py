@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from app.api.connectors import OPERATORS, Connectors
+from app.api.connectors import Connectors
 from app.api.routing import Id
-from app.identity.roles import PEOPLE
+from app.identity.roles import PEOPLE, STEERERS
 from app.web.access import add, signed_in
+from app.web.forms import back_to
 from app.web.rendering import Renderer
 
 
@@ -33,30 +32,26 @@ class ConnectorsPage:
             tenant_id=tenant_id,
             connectors=found.items,
             abilities=found.abilities,
-            may_operate=bool(signed_in(request).roles & OPERATORS),
+            may_operate=bool(signed_in(request).roles & STEERERS),
             now=self.connectors.guard.now(),
         )
 
     async def check(self, tenant_id: str, request: Request) -> Response:
         """Ask the vendors."""
         await self.connectors.check_connectors(request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "connectors")
 
     async def restore(self, tenant_id: str, connector: Id, request: Request) -> Response:
         """Let a connector act again."""
         await self.connectors.restore_connector(connector, request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "connectors")
 
 
 def routes(page: ConnectorsPage) -> APIRouter:
     """The routes of this module."""
     router, guard = APIRouter(), page.connectors.guard
-    below, operating = "/t/{tenant_id}/connectors", guard.allow(OPERATORS)
+    below, operating = "/t/{tenant_id}/connectors", guard.allow(STEERERS)
     add(router, "GET", below, page.show, guard.allow(PEOPLE))
     add(router, "POST", f"{below}/check", page.check, operating)
     add(router, "POST", f"{below}/{{connector}}/restored", page.restore, operating)
     return router
-
-
-def _back(tenant_id: str) -> Response:
-    return RedirectResponse(f"/t/{quote(tenant_id)}/connectors", HTTPStatus.SEE_OTHER)

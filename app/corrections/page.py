@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.api.corrections import (
-    LEADS,
     Corrections,
     IncidentWanted,
     PostmortemForm,
@@ -23,10 +20,10 @@ from app.api.corrections import (
 )
 from app.api.routing import Id
 from app.corrections.models import ProposalState
-from app.identity.roles import PEOPLE
+from app.identity.roles import LEADS, PEOPLE
 from app.review.words import ACTIONS, REASON_CODES, intent
 from app.web.access import add, signed_in
-from app.web.forms import read
+from app.web.forms import back_to, read
 from app.web.rendering import Renderer
 from policies.vocabulary import ActionKind
 
@@ -97,7 +94,9 @@ class CorrectionsPage:
     async def scenario(self, tenant_id: str, request: Request, form: Annotated[ScenarioForm, Form()]) -> Response:
         """Keep a run as a candidate."""
         made = await self.corrections.keep_scenario(read(RunWanted, run_id=form.run_id), request)
-        return _back(tenant_id, f"Ticket {made.ticket_id} is candidate {made.candidate_id}, without its customer.")
+        return back_to(
+            tenant_id, "corrections", f"Ticket {made.ticket_id} is candidate {made.candidate_id}, without its customer."
+        )
 
     async def file(self, tenant_id: str, candidate_id: Id, request: Request) -> Response:  # noqa: ARG002
         """One candidate as a file."""
@@ -110,25 +109,25 @@ class CorrectionsPage:
     async def drop(self, tenant_id: str, candidate_id: Id, request: Request) -> Response:
         """Delete a candidate."""
         await self.corrections.drop_scenario(candidate_id, request)
-        return _back(tenant_id, "Deleted.")
+        return back_to(tenant_id, "corrections", "Deleted.")
 
     async def propose(self, tenant_id: str, request: Request, form: Annotated[GroupAsked, Form()]) -> Response:
         """Propose a change for a group."""
         made = await self.corrections.propose_correction(read(ProposalWanted, **form.model_dump()), request)
-        return _back(tenant_id, f"Proposal {made.proposal_id}; tickets: {len(made.tickets)}.")
+        return back_to(tenant_id, "corrections", f"Proposal {made.proposal_id}; tickets: {len(made.tickets)}.")
 
     async def end(
         self, tenant_id: str, proposal_id: Id, request: Request, form: Annotated[EndAsked, Form()]
     ) -> Response:
         """A proposal was done, or is not wanted."""
         await self.corrections.end_proposal(proposal_id, read(ProposalEnd, state=form.state), request)
-        return _back(tenant_id, "Noted.")
+        return back_to(tenant_id, "corrections", "Noted.")
 
     async def incident(self, tenant_id: str, request: Request, form: Annotated[IncidentAsked, Form()]) -> Response:
         """Something went wrong."""
         about = {"run_id": form.run_id or None, "alert_id": form.alert_id or None}
         made = await self.corrections.open_incident(read(IncidentWanted, title=form.title, **about), request)
-        return _back(tenant_id, f"Incident {made.incident_id} is open.")
+        return back_to(tenant_id, "corrections", f"Incident {made.incident_id} is open.")
 
     async def postmortem(
         self, tenant_id: str, incident_id: Id, request: Request, form: Annotated[IncidentAsked, Form()]
@@ -137,7 +136,9 @@ class CorrectionsPage:
         said = form.model_dump(exclude={"title", "run_id", "alert_id", "closes"})
         wanted = read(PostmortemForm, **said, closes=bool(form.closes))
         made = await self.corrections.write_incident(incident_id, wanted, request)
-        return _back(tenant_id, f"Incident {incident_id} is {'closed' if made.closed_at else 'written down'}.")
+        return back_to(
+            tenant_id, "corrections", f"Incident {incident_id} is {'closed' if made.closed_at else 'written down'}."
+        )
 
 
 def routes(page: CorrectionsPage) -> APIRouter:
@@ -155,7 +156,3 @@ def routes(page: CorrectionsPage) -> APIRouter:
     add(router, "POST", f"{below}/incidents", page.incident, making)
     add(router, "POST", f"{below}/incidents/{{incident_id}}", page.postmortem, making)
     return router
-
-
-def _back(tenant_id: str, said: str) -> Response:
-    return RedirectResponse(f"/t/{quote(tenant_id)}/corrections?{urlencode({'said': said})}", HTTPStatus.SEE_OTHER)

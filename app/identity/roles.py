@@ -28,6 +28,9 @@ PEOPLE: Final = frozenset(Role) - {Role.SERVICE}
 ANSWERERS: Final = frozenset({Role.AGENT, Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN})
 """Who may answer a question; each question narrows it further."""
 
+LEADS: Final = frozenset({Role.CS_LEAD, Role.OPS_LEAD, Role.ADMIN})
+"""Who looks after others' work: takes claims over, makes scenarios and proposals of what was corrected."""
+
 STEERERS: Final = frozenset({Role.OPS_LEAD, Role.ADMIN})
 """Who changes what decides, and what stops the agent."""
 

@@ -7,26 +7,21 @@ cursor's row, so that two never fold the same event.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from psycopg import OperationalError
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.errors import DatabaseError
+from app.beside import keep_looking
 from app.measures.batch import Folding
 from app.measures.folding import KINDS, VERSION, fold
 from app.measures.models import MeasureCount, MeasureCursor, MeasureRun
 from graph.audit.models import AuditEvent, AuditHead
 from graph.runtime import Sessions
-
-log = logging.getLogger(__name__)
 
 BATCH: Final = 5_000
 LOOK_EVERY_S: Final = 1.0
@@ -178,22 +173,11 @@ class Measuring:
 
     async def run(self) -> None:
         """Look now and then; an outage of the database is waited out."""
-        while not self.stopping.is_set():
-            for tenant_id in self.tenant_ids:
-                await self._look(tenant_id)
-            try:
-                await asyncio.wait_for(self.stopping.wait(), timeout=LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+        await keep_looking("the measures", self.tenant_ids, self.look, every_s=LOOK_EVERY_S, stopping=self.stopping)
 
-    async def _look(self, tenant_id: str) -> None:
-        try:
+    async def look(self, tenant_id: str) -> None:
+        """Fold what is new of one tenant."""
+        is_all = False
+        while not (is_all or self.stopping.is_set()):
             async with self.sessions(tenant_id) as session:
-                folded = await fold_some(session, tenant_id)
-            while not folded.is_all and not self.stopping.is_set():
-                async with self.sessions(tenant_id) as session:
-                    folded = await fold_some(session, tenant_id)
-        except (OperationalError, DBAPIError, DatabaseError) as error:
-            log.warning("the measures of %s wait for the database (%s)", tenant_id, type(error).__name__)
-        except Exception:
-            log.exception("folding the log of %s for the measures failed", tenant_id)
+                is_all = (await fold_some(session, tenant_id)).is_all

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel, Field
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.api.people import ADMINS, Change, Invitation, People, TokenWanted
 from app.api.routing import Id
@@ -18,7 +16,7 @@ from app.identity.models import AccountState
 from app.identity.roles import Role
 from app.identity.service_tokens import Scope
 from app.web.access import add
-from app.web.forms import read
+from app.web.forms import back_to, read
 from app.web.rendering import Renderer
 
 
@@ -79,19 +77,19 @@ class PeoplePage:
     ) -> Response:
         """Give an account exactly these roles."""
         await self.people.change_account(account_id, read(Change, roles=form.roles), request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "accounts")
 
     async def state(
         self, tenant_id: str, account_id: Id, request: Request, form: Annotated[StateForm, Form()]
     ) -> Response:
         """Disable an account, or enable it."""
         await self.people.change_account(account_id, read(Change, state=form.state), request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "accounts")
 
     async def sign_out(self, tenant_id: str, account_id: Id, request: Request) -> Response:
         """Sign an account out everywhere."""
         await self.people.end_sessions(account_id, request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "accounts")
 
     async def token(
         self, tenant_id: str, account_id: Id, request: Request, form: Annotated[TokenForm, Form()]
@@ -105,7 +103,7 @@ class PeoplePage:
     async def revoke(self, tenant_id: str, account_id: Id, token_id: Id, request: Request) -> Response:
         """Let a token in no longer."""
         await self.people.revoke_token(account_id, token_id, request)
-        return _back(tenant_id)
+        return back_to(tenant_id, "accounts")
 
     async def _page(self, tenant_id: str, request: Request, *, told: str = "", secret: str = "") -> Response:
         found = (await self.people.list_accounts(request)).items
@@ -139,7 +137,3 @@ def routes(page: PeoplePage) -> APIRouter:
     add(router, "POST", f"{one}/tokens", page.token, admins)
     add(router, "POST", f"{one}/tokens/{{token_id}}/revoke", page.revoke, admins)
     return router
-
-
-def _back(tenant_id: str) -> Response:
-    return RedirectResponse(f"/t/{quote(tenant_id)}/accounts", HTTPStatus.SEE_OTHER)
