@@ -8,12 +8,9 @@ from datetime import datetime
 from graph.subjects import of_customer
 
 
-def version_of(updated_stamp: str, latest_comment_id: int) -> str:
-    """A ticket's version. `updated_at` has whole seconds, so two comments within one of them differ by their ids only.
-
-    https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#json-format
-    """
-    return f"{updated_stamp} {latest_comment_id}"
+def version_of(ticket_digest: str, latest_comment_id: int) -> str:
+    """A ticket's version: what stands in its fields, and anybody's last comment."""
+    return f"{ticket_digest} {latest_comment_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,9 @@ class Attachment:
 class Snapshot:
     """What a run knows of its ticket. `newest` and `history` are redacted; the originals stay in Zendesk.
 
-    `updated_stamp` is the ticket's `updated_at` exactly as Zendesk wrote it, for `safe_update`. `history` holds earlier
-    public messages, oldest first. `requester_verified` says that the address is verified that the newest message came
-    from. `latest_comment_id` is that of anybody's last comment, private ones included. `is_trusted` and
+    `ticket_digest` is that of the ticket's fields (`TicketView.digest`), by which a change is told. `history` holds
+    earlier public messages, oldest first. `requester_verified` says that the address is verified that the newest
+    message came from. `latest_comment_id` is that of anybody's last comment, private ones included. `is_trusted` and
     `suspension_cause` are Zendesk's word on the newest message, `is_shared_user` and `is_staff` on the requester.
     """
 
@@ -59,7 +56,7 @@ class Snapshot:
     attachments: tuple[Attachment, ...]
     tags: tuple[str, ...]
     custom_fields: dict[str, str]
-    updated_stamp: str
+    ticket_digest: str
     read_at: datetime
     is_trusted: bool = True
     suspension_cause: int | None = None
@@ -70,7 +67,7 @@ class Snapshot:
     @property
     def version(self) -> str:
         """The ticket's version that this is."""
-        return version_of(self.updated_stamp, self.latest_comment_id)
+        return version_of(self.ticket_digest, self.latest_comment_id)
 
     @property
     def recipients(self) -> int | None:

@@ -5,6 +5,7 @@ Each `read_*` takes the vendor's JSON object and raises `WireError` where a fiel
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +68,14 @@ class TicketView:
     follower_ids: tuple[int, ...]
     is_from_messaging: bool
     rating: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of everything above. `updated_at` has whole seconds, so that a change within one of them shows here only.
+
+        https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#json-format
+        """
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:24]
 
     @property
     def is_closed(self) -> bool:

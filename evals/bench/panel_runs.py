@@ -63,7 +63,7 @@ def _snapshot(ticket_id: str) -> Snapshot:
         attachments=(),
         tags=(),
         custom_fields={},
-        updated_stamp="2026-11-21T08:59:00Z",
+        ticket_digest="5f0c",
         read_at=NOW,
     )
 

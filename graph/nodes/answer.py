@@ -119,8 +119,8 @@ async def read_ticket(context: StepContext) -> TicketView:
 
 
 async def _overtaken(context: StepContext, snapshot: Snapshot, ticket: TicketView) -> Step | None:
-    """Whether somebody wrote since the ticket was read."""
-    if ticket.updated_stamp == snapshot.updated_stamp:
+    """Whether somebody wrote since the ticket was read. A comment always changes the ticket's `updated_at`."""
+    if ticket.digest == snapshot.ticket_digest:
         return None
     zendesk, ticket_id = context.tenant.zendesk, int(context.ticket_id)
     comments: tuple[CommentView, ...] = await context.gate.read(

@@ -167,7 +167,7 @@ def _snapshot(
             privacy,
             "ticket.custom_fields",
         ),
-        updated_stamp=ticket.updated_stamp,
+        ticket_digest=ticket.digest,
         read_at=context.now,
         is_trusted=newest.is_trusted,
         suspension_cause=newest.suspension_cause,

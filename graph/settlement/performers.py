@@ -91,8 +91,8 @@ def performers(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performers:
 
 def _version(zendesk: ZendeskAdapter, ticket_id: int) -> str:
     # The ticket first: what is written between the two reads makes the version later, never earlier.
-    stamp = zendesk.ticket(ticket_id).updated_stamp
-    return version_of(stamp, max(comment.comment_id for comment in zendesk.comments(ticket_id)))
+    digest = zendesk.ticket(ticket_id).digest
+    return version_of(digest, max(comment.comment_id for comment in zendesk.comments(ticket_id)))
 
 
 def _refunds(stripe: StripeAdapter, zendesk: ZendeskAdapter) -> Performer:

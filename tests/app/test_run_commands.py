@@ -48,7 +48,7 @@ SNAPSHOT = Snapshot(
     attachments=(),
     tags=(),
     custom_fields={},
-    updated_stamp="2026-11-21T09:00:00Z",
+    ticket_digest="5f0c",
     read_at=NOW,
 )
 TRIAGE = Triage(intents=(IntentScore(Intent.DUPLICATE_CHARGE, 97),), claims=Claims(duplicate=True, order_ids=("1042",)))

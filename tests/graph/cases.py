@@ -118,7 +118,7 @@ def a_snapshot(name: str = "Ana Ruiz", **changes: Any) -> Snapshot:
         "attachments": (),
         "tags": (),
         "custom_fields": {},
-        "updated_stamp": "2026-11-21T09:00:00Z",
+        "ticket_digest": "5f0c",
         "read_at": NOW,
     }
     return Snapshot(requester_name=name, **{**fields, **changes})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -193,7 +192,7 @@ async def test_a_broken_edit_never_publishes_and_loses_nothing(shop: Shop) -> No
     await shop.balanced()
 
 
-async def test_switching_refunds_off_stops_a_held_one_within_a_second_and_another_window_shows_it(shop: Shop) -> None:
+async def test_switching_refunds_off_stops_a_held_one_and_another_window_shows_it_unasked(shop: Shop) -> None:
     ada = await an_ops_lead(shop, "ada")
     ticket = await shop.arrives(charged_twice())
     async with browsing(at(shop), locale="en-US") as browser:
@@ -207,14 +206,11 @@ async def test_switching_refunds_off_stops_a_held_one_within_a_second_and_anothe
         await beside.goto(page.url)
         await refunds.locator("summary").click()
         await refunds.get_by_label("Why").fill("Stripe looks wrong")
-        started = time.perf_counter()
         await refunds.get_by_role("button", name="Switch off").click()
         await expect(beside.locator("[data-tool='stripe.refund'] .state")).to_have_text("off")
-        took_s = time.perf_counter() - started
         await expect(page.get_by_role("status")).to_have_text("Refunds: off. 1 held effect was stopped.")
         await expect(refunds).to_contain_text("by Ada: Stripe looks wrong")
         await expect(refunds).to_contain_text("Nothing is held")
-        assert took_s < 3.0, took_s  # a second, and what a busy machine takes for two pages
         (effect,) = await shop.rows("SELECT state, reason FROM effect WHERE kind = 'refund'")
         assert effect == {"state": "stopped", "reason": "switched_off"}
         await shop.work()

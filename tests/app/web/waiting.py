@@ -42,7 +42,7 @@ def a_snapshot(words: str) -> Snapshot:
         attachments=(),
         tags=(words,),
         custom_fields={},
-        updated_stamp="2026-11-21T09:00:00Z",
+        ticket_digest="5f0c",
         read_at=NOW,
     )
 

@@ -54,7 +54,7 @@ def a_snapshot(ticket_id: str, words: str) -> Snapshot:
         attachments=(),
         tags=(),
         custom_fields={},
-        updated_stamp="2026-03-02T09:00:00Z",
+        ticket_digest="5f0c",
         read_at=NOW,
     )
 

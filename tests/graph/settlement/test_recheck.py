@@ -28,13 +28,13 @@ class Held:
         return state, (await self.desk.effect(self.effect_id)).reason, self.desk.ledger(self.charge)
 
 
-async def _held(desk: Desk, **changes: object) -> Held:
+async def _held(desk: Desk, *, seconds_later: int = 2, **changes: object) -> Held:
     charge, ticket = desk.charge(5_000), desk.ticket()
     latest = max(comment.comment_id for comment in desk.zendesk.comments(ticket))
-    stamp = version_of(desk.zendesk.ticket(ticket).updated_stamp, latest)
+    stamp = version_of(desk.zendesk.ticket(ticket).digest, latest)
     request = desk.refund(charge, 1_000, hold_s=600, ticket_id=str(ticket), ticket_stamp=stamp, **changes)
     effect_id = await desk.held(request)
-    desk.time.advance(seconds=2)
+    desk.time.advance(seconds=seconds_later)
     return Held(desk, ticket, charge, effect_id)
 
 
@@ -81,16 +81,20 @@ async def test_what_changed_meanwhile_is_stopped_before_it_is_sent(
     assert (await desk.charge_row(held.charge))[1] == 0
 
 
-async def test_a_comment_in_the_second_in_which_the_ticket_was_read_is_a_change(desk: Desk) -> None:
-    charge, ticket = desk.charge(5_000), desk.ticket()
-    before = desk.zendesk.ticket(ticket).updated_stamp
-    stamp = version_of(before, max(comment.comment_id for comment in desk.zendesk.comments(ticket)))
-    effect_id = await desk.held(desk.refund(charge, 1_000, hold_s=60, ticket_id=str(ticket), ticket_stamp=stamp))
-    desk.tickets.customer_writes(ticket, desk.zendesk.ticket(ticket).requester_id, "Never mind, I found it.")
-    assert desk.zendesk.ticket(ticket).updated_stamp == before
-    desk.time.advance(minutes=1)
-    assert await desk.send(effect_id) is EffectState.STOPPED
-    assert desk.ledger(charge) == []
+def _colleague_solves_it(held: Held) -> None:
+    agent = held.desk.tickets.add_user(name="Ada", email="ada@example.com", role="agent")
+    held.desk.tickets.change_status(held.ticket, "solved", user_id=agent)
+
+
+@pytest.mark.parametrize("happens", [_customer_writes, _colleague_solves_it])
+async def test_what_happens_in_the_second_in_which_the_ticket_was_read_is_a_change(
+    desk: Desk, happens: Callable[[Held], None]
+) -> None:
+    held = await _held(desk, seconds_later=0)
+    before = desk.zendesk.ticket(held.ticket).updated_stamp
+    happens(held)
+    assert desk.zendesk.ticket(held.ticket).updated_stamp == before
+    assert await held.after_the_hold() == (EffectState.STOPPED, "ticket_changed", [])
 
 
 async def test_a_refund_of_ours_on_the_same_charge_is_no_change(desk: Desk) -> None:
