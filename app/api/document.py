@@ -1,8 +1,11 @@
-"""The API as a whole: its routes, and their description at `/api/v1/openapi.json`."""
+"""The description of the API as a whole, at `/api/v1/openapi.json`. It is made when somebody first asks for it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -11,15 +14,16 @@ from app.api.routing import PREFIX, described
 from app.web.access import Guard, add
 
 
-def whole(guard: Guard, parts: Sequence[APIRouter]) -> APIRouter:
-    """Every route of the parts, and the description of them all."""
-    api = APIRouter()
-    for part in parts:
-        api.include_router(part)
-    form = described(api)
+def routes(guard: Guard, parts: Sequence[APIRouter]) -> APIRouter:
+    """The route that describes the routes of all parts."""
+
+    @cache
+    def form() -> dict[str, Any]:
+        return described([route for part in parts for route in part.routes])
 
     async def openapi() -> Response:
-        return JSONResponse(form)
+        return JSONResponse(await asyncio.to_thread(form))
 
-    add(api, "GET", f"{PREFIX}/openapi.json", openapi, guard.open("the description of the API"))
-    return api
+    router = APIRouter()
+    add(router, "GET", f"{PREFIX}/openapi.json", openapi, guard.open("the description of the API"))
+    return router

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.params import Depends
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 
 from app.api.access import Called
 from app.web.access import MAX_FORM_BYTES, Refused
@@ -144,13 +145,13 @@ def call(
     )
 
 
-def described(router: APIRouter) -> dict[str, Any]:
+def described(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     """The description of the API."""
     form = get_openapi(
         title="Countersign",
         version=VERSION,
         description="What the pages show and do, for programs. Times are ISO 8601 in UTC, money is whole minor units.",
-        routes=router.routes,
+        routes=routes,
         separate_input_output_schemas=False,
     )
     schemas = form.setdefault("components", {}).setdefault("schemas", {})

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI
 from fastapi.params import Depends
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -274,8 +274,7 @@ def declared(app: FastAPI) -> list[Declared]:
     Raises:
         UndeclaredRoute: one has none.
     """
-    routes = [context.original_route for context in iter_route_contexts(app.routes)]
-    return sorted(_declared(routes), key=lambda one: (one.path, one.method))
+    return sorted(_declared(app.routes), key=lambda one: (one.path, one.method))
 
 
 def _declared(routes: list[BaseRoute]) -> Iterator[Declared]:

@@ -96,9 +96,11 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
 
     app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     answer_refusals(app, renderer)
-    app.include_router(webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)))
-    app.include_router(_health(guard))
-    app.include_router(_metrics(settings, guard))
+    parts = [
+        webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)),
+        _health(guard),
+        _metrics(settings, guard),
+    ]
     if settings.pages:
         sign_in = SignIn(database.tenant, Passwords(), now, new_id, new_token, lifetimes)
         # The provider's clock is the world's, also beside a sandbox.
@@ -106,19 +108,21 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
             name: IdentityProvider(tenant.sso, machine_clock) for name, tenant in settings.tenants.items() if tenant.sso
         }
         doors = Entry(guard, sign_in, renderer, frozenset(providers))
-        app.include_router(entry.routes(doors, is_demo=is_sandboxed(settings)))
-        app.include_router(sso.routes(Sso(doors, providers)))
+        parts.append(entry.routes(doors, is_demo=is_sandboxed(settings)))
+        parts.append(sso.routes(Sso(doors, providers)))
         above = {name: tenant.confirm_above for name, tenant in settings.tenants.items()}
         confirming, vault = Confirming(sign_in, above, now), vault_of(settings)
         shops = {name: _shop(name, tenant, adapters.get(name)) for name, tenant in settings.tenants.items()}
         desk = Desk(database.tenant, vault, now, new_id, new_key, shops)
-        app.include_router(pages.routes(Pages(guard, renderer, database.tenant, vault, desk, confirming)))
+        parts.append(pages.routes(Pages(guard, renderer, database.tenant, vault, desk, confirming)))
         beside = Panel(guard, renderer, database.tenant, desk, pulse, confirming, Macros(shops, now))
-        app.include_router(panel.routes(beside))
+        parts.append(panel.routes(beside))
         installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
         sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
-        app.include_router(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
-        app.include_router(_work(settings, guard, renderer, Answering(desk, confirming.is_needed), pasts))
+        parts.append(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
+        parts += _work(settings, guard, renderer, Answering(desk, confirming.is_needed), pasts)
+    # The routes themselves: `include_router` would make each anew, and it is most of the time that a start takes.
+    app.router.routes.extend(route for part in parts for route in part.routes)
     declared(app)
     app.add_middleware(
         Shield,
@@ -129,7 +133,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     return app
 
 
-def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering, pasts: Pasts) -> APIRouter:
+def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering, pasts: Pasts) -> list[APIRouter]:
     """The queue, the trace, the accounts, the ops lead's pages, and the API with all of them."""
     vault, signer = answering.desk.vault, signer_here(settings)
     rules = {name: rules_of(tenant.review) for name, tenant in settings.tenants.items()}
@@ -148,7 +152,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     files = {name: tenant.policy for name, tenant in settings.tenants.items()}
     policies = api_policies.PolicyCalls(guard, pasts, new_id, files)
     controls = api_controls.ControlCalls(guard, new_id)
-    router, reviews = APIRouter(), api_review.Reviews(guard, answering.desk)
+    reviews = api_review.Reviews(guard, answering.desk)
     api = [
         api_runs.routes(runs),
         api_review.routes(reviews),
@@ -163,7 +167,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         api_controls.routes(controls),
         api_measures.routes(measures),
     ]
-    for part in (
+    return [
         alerts_page.routes(alerts_page.AlertsPage(alerts, renderer)),
         connectors_page.routes(connectors_page.ConnectorsPage(connectors, renderer)),
         corrections_page.routes(corrections_page.CorrectionsPage(corrections, renderer)),
@@ -176,10 +180,9 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
         policy_page.routes(policy_page.PolicyPage(policies, renderer)),
         controls_page.routes(controls_page.ControlsPage(controls, renderer)),
         measures_page.routes(measures_page.MeasurePage(measures, renderer)),
-        document.whole(guard, api),
-    ):
-        router.include_router(part)
-    return router
+        *api,
+        document.routes(guard, api),
+    ]
 
 
 def _asking(settings: Settings, guard: Guard) -> Asking:
