@@ -64,8 +64,8 @@ class PolicyVersion(TenantRow, table=True):
 
 
 @lru_cache(maxsize=64)
-def _parsed(source_text: str) -> Policy:
-    return parse_policy(source_text, name="the published policy")
+def _parsed(source_text: str, name: str = "the published policy") -> Policy:
+    return parse_policy(source_text, name=name)
 
 
 _sources: dict[tuple[str, str], str] = {}
@@ -186,7 +186,7 @@ async def stored(
     Raises:
         PolicyFileError: the file cannot be read.
     """
-    policy = parse_policy(source_text, name="the policy file")
+    policy = _parsed(source_text, "the policy file")
     version = await session.get(PolicyVersion, (tenant_id, policy.content_hash), populate_existing=True)
     if version is not None:
         return version, False
