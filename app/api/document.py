@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from app.api.routing import PREFIX, described
-from app.web.access import Guard, add
+from app.web.access import Declared, Guard, add
 
 
 def routes(guard: Guard, parts: Sequence[APIRouter]) -> APIRouter:
@@ -19,7 +19,7 @@ def routes(guard: Guard, parts: Sequence[APIRouter]) -> APIRouter:
 
     @cache
     def form() -> dict[str, Any]:
-        return described([route for part in parts for route in part.routes])
+        return described(route.read for part in parts for route in part.routes if isinstance(route, Declared))
 
     async def openapi() -> Response:
         return JSONResponse(await asyncio.to_thread(form))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -16,13 +16,12 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import APIRouter, Path, Query
 from fastapi.openapi.utils import get_openapi
-from fastapi.params import Depends
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute
 
 from app.api.access import Called
-from app.web.access import MAX_FORM_BYTES, Refused
+from app.web.access import MAX_FORM_BYTES, Declared, Refused
 from app.web.rendering import PROBLEM
 
 VERSION: Final = "1"
@@ -129,11 +128,11 @@ def call(
     is_file = isinstance(gives, str)
     if is_file:
         described[status.value] = {"description": "the file", "content": {gives: {"schema": {"type": "string"}}}}
-    router.add_api_route(
+    route = Declared(
+        method,
         f"{PREFIX}{path}",
         handler,
-        methods=[method],
-        dependencies=[Depends(access.enter)],
+        access,
         response_model=None if is_file else gives,
         response_class=Response if is_file else JSONResponse,
         status_code=status.value,
@@ -143,15 +142,16 @@ def call(
         operation_id=handler.__name__,
         max_body_size=MAX_FORM_BYTES,
     )
+    router.routes.append(route)
 
 
-def described(routes: Sequence[BaseRoute]) -> dict[str, Any]:
+def described(routes: Iterable[APIRoute]) -> dict[str, Any]:
     """The description of the API."""
     form = get_openapi(
         title="Countersign",
         version=VERSION,
         description="What the pages show and do, for programs. Times are ISO 8601 in UTC, money is whole minor units.",
-        routes=routes,
+        routes=list(routes),
         separate_input_output_schemas=False,
     )
     schemas = form.setdefault("components", {}).setdefault("schemas", {})

@@ -10,11 +10,12 @@ A route that changes something takes only forms that a page of ours sent: the br
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI
@@ -22,7 +23,8 @@ from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from app.errors import AppError
 from app.identity.roles import Role
@@ -239,17 +241,34 @@ class Signed:
 Handler = Callable[..., Awaitable[Response]]
 
 
+class Declared(Route):
+    """A route, and who may use it.
+
+    What FastAPI reads from the handler's signature is read when the route is first used: for all of them it is most of
+    the time that a start takes, and a server uses few of them in its first minute. `said` goes to `APIRoute`.
+    """
+
+    def __init__(self, method: str, path: str, handler: Callable[..., Any], access: Access, **said: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(path, handler, methods=[method])
+        self.methods = {method}  # Starlette would let HEAD in wherever GET is
+        self.method, self.access = method, access
+        self._handler, self._said = handler, said
+
+    @cached_property
+    def read(self) -> APIRoute:
+        """The route as FastAPI has it. Nobody gets to the handler but through `access`."""
+        entering = [Depends(self.access.enter)]
+        return APIRoute(self.path, self._handler, methods=[self.method], dependencies=entering, **self._said)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is for this route."""
+        await self.read.handle(scope, receive, send)
+
+
 def add(router: APIRouter, method: str, path: str, handler: Handler, access: Access) -> None:
-    """Add a route together with who may use it. There is no other way to add one."""
+    """Add a route together with who may use it. There is no other way to add one, but `call` for the API's."""
     longest = None if isinstance(access, Signed) else MAX_FORM_BYTES
-    router.add_api_route(
-        path,
-        handler,
-        methods=[method],
-        dependencies=[Depends(access.enter)],
-        response_model=None,
-        max_body_size=longest,
-    )
+    router.routes.append(Declared(method, path, handler, access, response_model=None, max_body_size=longest))
 
 
 def signed_in(request: Request) -> Visitor:
@@ -259,38 +278,19 @@ def signed_in(request: Request) -> Visitor:
     return visitor
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A route, and who may use it."""
-
-    method: str
-    path: str
-    access: Access
-
-
 def declared(app: FastAPI) -> list[Declared]:
     """Every route of the application with its declaration, by path.
 
     Raises:
         UndeclaredRoute: one has none.
     """
-    return sorted(_declared(app.routes), key=lambda one: (one.path, one.method))
+    return sorted(map(_declared, app.routes), key=lambda one: (one.path, one.method))
 
 
-def _declared(routes: list[BaseRoute]) -> Iterator[Declared]:
-    for route in routes:
-        found = _accesses(route) if isinstance(route, APIRoute) else []
-        if not isinstance(route, APIRoute) or len(found) != 1:
-            raise UndeclaredRoute(
-                f"the route {getattr(route, 'path', route)!r} declares {len(found)} accesses; add it with one"
-            )
-        for method in sorted(route.methods or ()):
-            yield Declared(method, route.path, found[0])
-
-
-def _accesses(route: APIRoute) -> list[Access]:
-    owners = [getattr(one.dependency, "__self__", None) for one in route.dependencies]
-    return [owner for owner in owners if isinstance(owner, Access)]
+def _declared(route: BaseRoute) -> Declared:
+    if not isinstance(route, Declared):
+        raise UndeclaredRoute(f"the route {getattr(route, 'path', route)!r} says nothing of who may use it; `add` it")
+    return route
 
 
 def _not_signed_in(request: Request, tenant_id: str, *, is_reading: bool) -> Refused:
