@@ -22,10 +22,21 @@ from app.errors import UsageError
 from app.event_lines import event_lines
 from app.evidence_page import evidence_page
 from app.exporting.command import feed_command
+from app.exporting.feeding import SinkStanding, sink_standing
+from app.exporting.named import sinks_now
 from app.line_file import LineFile
 from app.log_keys import load_signer, rotate
-from app.log_words import effect_form, effect_lines, status_form, status_lines, verification_form, verification_lines
+from app.log_words import (
+    effect_form,
+    effect_lines,
+    is_well,
+    status_form,
+    status_lines,
+    verification_form,
+    verification_lines,
+)
 from app.owner import session_for
+from app.tenants import TenantSettings
 from app.terminal import commanding_of, operator, say, say_json
 from app.witnessing import sinks_of
 from connectors.witness.folder import WitnessFolder
@@ -87,7 +98,7 @@ def verify_command(
 
 @app.command("status")
 def status_command(ctx: typer.Context, *, as_json: Json = False) -> None:
-    """How far the log is signed and published, and what is the matter. Exit status 1 where something is."""
+    """How far the log is signed, published and exported, and what is the matter. Exit status 1 where something is."""
     commanding = commanding_of(ctx)
     storage, tenant_id = commanding.storage, commanding.tenant_id
     signer, names = (
@@ -95,16 +106,19 @@ def status_command(ctx: typer.Context, *, as_json: Json = False) -> None:
         [sink.name for sink in sinks_of(commanding.settings, commanding.now)],
     )
 
-    async def work() -> Standing:
+    async def work() -> tuple[Standing, list[SinkStanding]]:
         async with session_for(storage, tenant_id) as session:
-            return await standing(session, tenant_id, names)
+            tenant = commanding.settings.tenants.get(tenant_id, TenantSettings())
+            exports = await sinks_now(session, tenant_id, tenant, commanding.now)
+            fed = [await sink_standing(session, tenant_id, sink.name) for sink in exports]
+            return await standing(session, tenant_id, names), fed
 
-    found = commanding.run(work())
+    found, fed = commanding.run(work())
     if as_json:
-        say_json(status_form(found, signer, tenant_id))
+        say_json(status_form(found, fed, signer, tenant_id))
     else:
-        say(status_lines(found, signer, tenant_id))
-    raise typer.Exit(0 if found.is_well else 1)
+        say(status_lines(found, fed, signer, tenant_id))
+    raise typer.Exit(0 if is_well(found, fed) else 1)
 
 
 @app.command("checkpoint")

@@ -9,8 +9,11 @@ from typing import Final
 
 from app.db import Database
 from app.errors import AppError
+from app.exporting.feeding import NEVER_FED, SinkStanding, sink_standing
+from app.exporting.named import sinks_now
 from app.findings import Check, note, ok, wrong
 from app.log_keys import FILE, load_signer
+from app.log_words import fed_line
 from app.settings import Settings, machine_clock
 from app.storage import Storage
 from app.witnessing import sinks_of
@@ -41,7 +44,7 @@ def key_findings(settings: Settings) -> Iterator[Check]:
 def log_findings(settings: Settings, storage: Storage) -> Iterator[Check]:
     """How far each tenant's log is signed and published."""
     names = [sink.name for sink in sinks_of(settings, machine_clock)]
-    for tenant_id, found in asyncio.run(_standings(storage, sorted(settings.tenants), names)).items():
+    for tenant_id, (found, fed) in asyncio.run(_standings(storage, settings, names)).items():
         subject = f"{tenant_id} log"
         if found.is_well:
             yield ok(subject, f"{found.signed} of {found.events} events are signed")
@@ -51,15 +54,28 @@ def log_findings(settings: Settings, storage: Storage) -> Iterator[Check]:
             if sink.problem is not None:
                 told = f"{sink.name} has {sink.size} of {found.signed} events since {_moment(sink.published_at)}"
                 yield wrong(subject, f"{told}: {sink.problem}", "see docs/audit.md")
+        yield from (_export(f"{tenant_id} exports", one) for one in fed)
 
 
-async def _standings(storage: Storage, tenant_ids: list[str], names: list[str]) -> dict[str, Standing]:
+def _export(subject: str, one: SinkStanding) -> Check:
+    if one.problem == NEVER_FED:
+        return note(subject, fed_line(one), "a worker begins with it; `countersign audit feed` does it now")
+    if one.problem is not None:
+        return wrong(subject, fed_line(one), "it is offered the same events until it takes them")
+    return ok(subject, fed_line(one))
+
+
+async def _standings(
+    storage: Storage, settings: Settings, names: list[str]
+) -> dict[str, tuple[Standing, list[SinkStanding]]]:
     database = Database(storage.app_url, pool_size=1)
     found = {}
     try:
-        for tenant_id in tenant_ids:
+        for tenant_id, tenant in sorted(settings.tenants.items()):
             async with database.tenant(tenant_id) as session:
-                found[tenant_id] = await standing(session, tenant_id, names)
+                exports = await sinks_now(session, tenant_id, tenant, machine_clock)
+                fed = [await sink_standing(session, tenant_id, sink.name) for sink in exports]
+                found[tenant_id] = (await standing(session, tenant_id, names), fed)
     finally:
         await database.close()
     return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
+from app.exporting.feeding import SinkStanding as Fed
 from graph.audit.answering_for import Answered
 from graph.audit.sequence import Signer
 from graph.audit.standing import Standing
@@ -54,10 +55,10 @@ def verification_lines(tenant_id: str, found: Verification, published: int, seco
         yield "  nothing published was compared, so a log that was cut would not show: give --checkpoints"
 
 
-def status_form(found: Standing, signer: Signer, tenant_id: str) -> dict[str, object]:
+def status_form(found: Standing, fed: Sequence[Fed], signer: Signer, tenant_id: str) -> dict[str, object]:
     """As JSON values."""
     return {
-        "ok": found.is_well,
+        "ok": is_well(found, fed),
         "origin": signer.origin(tenant_id),
         "key": str(signer.keys(tenant_id)[0]),
         "events": found.events,
@@ -74,10 +75,11 @@ def status_form(found: Standing, signer: Signer, tenant_id: str) -> dict[str, ob
             }
             for one in found.sinks
         ],
+        "exports": [fed_form(one) for one in fed],
     }
 
 
-def status_lines(found: Standing, signer: Signer, tenant_id: str) -> Iterator[str]:
+def status_lines(found: Standing, fed: Sequence[Fed], signer: Signer, tenant_id: str) -> Iterator[str]:
     """For a reader."""
     yield f"{signer.origin(tenant_id)}: {found.events} events, {found.signed} of them signed"
     yield f"  {found.checkpoints} checkpoints, key {signer.keys(tenant_id)[0]}"
@@ -87,6 +89,32 @@ def status_lines(found: Standing, signer: Signer, tenant_id: str) -> Iterator[st
         when = f"since {one.published_at:%Y-%m-%d %H:%M:%S} UTC" if one.published_at else "never published"
         trouble = f"; attempt {one.attempts} failed: {one.problem}" if one.problem else ""
         yield f"  {one.name}: {one.size} events, {when}{trouble}"
+    yield from (f"  export {fed_line(one)}" for one in fed)
+
+
+def is_well(found: Standing, fed: Sequence[Fed]) -> bool:
+    """Whether nothing stops signing, publishing or feeding."""
+    return found.is_well and not any(one.problem for one in fed)
+
+
+def fed_form(one: Fed) -> dict[str, object]:
+    """How far a sink is that is fed with the log, as JSON values."""
+    return {
+        "name": one.name,
+        "has": one.has,
+        "events": one.events,
+        "at": one.at.isoformat() if one.at is not None else None,
+        "lacks_since": one.lacks_since.isoformat() if one.lacks_since is not None else None,
+        "problem": one.problem,
+    }
+
+
+def fed_line(one: Fed) -> str:
+    """The same for a reader."""
+    when = f", since {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at is not None else ""
+    lag = f"; what it lacks begins {one.lacks_since:%Y-%m-%d %H:%M:%S} UTC" if one.lacks_since is not None else ""
+    trouble = f": {one.problem}" if one.problem else ""
+    return f"{one.name} has {one.has} of {one.events} events{when}{lag}{trouble}"
 
 
 def effect_form(one: Answered) -> dict[str, object]:

@@ -60,7 +60,6 @@ def worker(ctx: typer.Context) -> None:
     from app.autonomy.tending import Tending
     from app.autonomy.tending import rules_of as autonomy_of
     from app.exporting.feeding import Feeder
-    from app.exporting.sinks import sinks_of as export_sinks_of
     from app.exporting.upkeep import Feeding
     from app.identity.accounts import Act
     from app.keys.credentials import tell_of_credentials
@@ -114,7 +113,7 @@ def worker(ctx: typer.Context) -> None:
                 Retaining(database.tenant, names, now, new_id, stopping),
                 Feeding(
                     Feeder(database.tenant, advancer.runtime.vault, now, new_id),
-                    {name: export_sinks_of(settings.tenants[name], now) for name in names},
+                    {name: settings.tenants[name] for name in names},
                     stopping,
                 ),
                 Measuring(database.tenant, names, stopping),

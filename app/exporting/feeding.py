@@ -31,14 +31,17 @@ from graph.vault import Vault
 BATCH: Final = 500
 LEASE_S: Final = 60.0
 ACTOR: Final = "settings"
+NEVER_FED: Final = "it was never fed"
 PSEUDONYM_SUBJECT: Final = "installation/export"
 """Whose key makes the pseudonyms of a tenant: the same value has the same one in every sink."""
 
 _STANDING: Final = text(
     """
-    SELECT c.next_seq, c.told_at, c.problem, coalesce(h.size, 0) AS size
-      FROM notice_cursor AS c LEFT JOIN audit_head AS h USING (tenant_id)
-     WHERE c.tenant_id = :tenant AND c.place = :place
+    SELECT c.next_seq, c.told_at, c.problem,
+           coalesce((SELECT size FROM audit_head WHERE tenant_id = :tenant), 0) AS size,
+           (SELECT at FROM audit_event WHERE tenant_id = :tenant AND seq = coalesce(c.next_seq, 0)) AS lacks_since
+      FROM (SELECT 1) AS one
+      LEFT JOIN notice_cursor AS c ON c.tenant_id = :tenant AND c.place = :place
     """
 )
 
@@ -54,13 +57,14 @@ class Fed:
 
 @dataclass(frozen=True, slots=True)
 class SinkStanding:
-    """How far a sink is: it has `has` of `events`, since `at`."""
+    """How far a sink is: it has `has` of `events`, since `at`; the first event that it lacks is of `lacks_since`."""
 
     name: str
     has: int
     events: int
     at: datetime | None
     problem: str | None
+    lacks_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,10 @@ async def feed(feeder: Feeder, tenant_id: str, sink: Sink, *, at_once: bool = Fa
 
 async def sink_standing(session: AsyncSession, tenant_id: str, sink_name: str) -> SinkStanding:
     """How far one sink is."""
-    row = (await session.execute(_STANDING, {"tenant": tenant_id, "place": place_of(sink_name)})).one_or_none()
-    if row is None:
-        return SinkStanding(sink_name, 0, 0, None, "it was never fed")
-    return SinkStanding(sink_name, row.next_seq, row.size, row.told_at, row.problem)
+    row = (await session.execute(_STANDING, {"tenant": tenant_id, "place": place_of(sink_name)})).one()
+    if row.next_seq is None:
+        return SinkStanding(sink_name, 0, row.size, None, NEVER_FED, row.lacks_since)
+    return SinkStanding(sink_name, row.next_seq, row.size, row.told_at, row.problem, row.lacks_since)
 
 
 async def _tell_of(session: AsyncSession, feeder: Feeder, tenant_id: str, sink: Sink) -> None:

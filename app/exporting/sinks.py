@@ -74,10 +74,12 @@ class _ToSyslog:
 
 def sinks_of(tenant: TenantSettings, now: Callable[[], datetime]) -> list[Sink]:
     """A tenant's sinks in the order of their names."""
-    return [
-        Sink(name, _taker(one, now), one.redaction, one.every_s or (60.0 if one.bucket is not None else 5.0))
-        for name, one in sorted(tenant.exports.items())
-    ]
+    return [sink_of(name, one, now) for name, one in sorted(tenant.exports.items())]
+
+
+def sink_of(name: str, one: ExportSettings, now: Callable[[], datetime]) -> Sink:
+    """One sink as settings describe it."""
+    return Sink(name, _taker(one, now), one.redaction, one.every_s or (60.0 if one.bucket is not None else 5.0))
 
 
 def _taker(one: ExportSettings, now: Callable[[], datetime]) -> Taker:

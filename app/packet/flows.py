@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from app.exporting.named import export_of, name_of
 from app.settings import Provider, Settings
 from app.tenants import ExportSettings, TenantSettings
 
@@ -98,6 +99,11 @@ def _of_export(sink: str, name: str, export: ExportSettings) -> Party:
     if export.bucket is not None:
         return _aws(f"bucket {export.bucket}, export {sink} ({name})", export.region, data, export.retain_days)
     return _receiver(f"export {sink} ({name})", "SIEM", data, "an address of your settings")
+
+
+def of_policy(name: str, address: str) -> Party:
+    """Who gets the log because the tenant's policy says so."""
+    return _of_export(name_of(address), name, export_of(address))
 
 
 def _aws(what: str, region: str | None, data: str, retain_days: int | None) -> Party:

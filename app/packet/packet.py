@@ -14,9 +14,10 @@ from typing import Any, Final
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.exporting.named import address_of
 from app.packet.contract import contract
 from app.packet.controls import CONTROLS
-from app.packet.flows import parties
+from app.packet.flows import of_policy, parties
 from app.packet.sbom import installed
 from app.scopes import over_scoped
 from app.settings import Settings
@@ -40,7 +41,8 @@ async def packet(settings: Settings, web: FastAPI, sessions: Sessions, now: Call
     for tenant_id, tenant in sorted(settings.tenants.items()):
         async with sessions(tenant_id) as session:
             tenants[tenant_id] = await _of_tenant(session, tenant_id, tenant)
-    flows = [asdict(one) for one in parties(settings)]
+    policys = (of_policy(name, one["log_sent_to"]) for name, one in tenants.items() if one["log_sent_to"])
+    flows = [asdict(one) for one in (*parties(settings), *policys)]
     return {
         "format": FORMAT,
         "made_at": now().isoformat(),
@@ -71,6 +73,7 @@ async def _of_tenant(session: AsyncSession, tenant_id: str, tenant: TenantSettin
         "limits": [] if policy is None else [limit.limit_id for limit in policy.limits],
         "tiers": tiers,
         "retention_days": 365 if policy is None else policy.logging.retention_days,
+        "log_sent_to": None if policy is None else address_of(policy, tenant),
     }
 
 

@@ -29,6 +29,7 @@ LIMIT_KEYS = ("id", "window", "amount", "count", "applies_to")
 _GUARD = re.compile(r"(?P<name>[a-z_.]+?)_over_(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?:_(?P<currency>[a-z]{3}))?")
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
 _MODEL = re.compile(r"local|claude-[a-z0-9-]{1,60}")
+_EXPORT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}(/\S*)?|https://[^\s/@]+(/\S*)?")
 _PROMPT = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _TOOL_NAMES = (*(tool.value for tool in Tool), *ALIASES, *(f"{family}*" for family in FAMILIES))
 
@@ -262,11 +263,10 @@ class SettingsReader:
 
     def _export(self, node: Node | None) -> str | None:
         target = self._reader.text(node, "trace_export", longest=500)
-        if target is None or node is None or re.fullmatch(r"(s3|file|https)://\S+", target):
+        if target is None or node is None or _EXPORT.fullmatch(target):
             return target
-        self._reader.wrong(
-            node.place, "trace_export must be an address", value=target, hint="begin with s3://, https://"
-        )
+        hint = "write s3://BUCKET/PREFIX, or an address that begins with https://"
+        self._reader.wrong(node.place, "trace_export must be an address", value=target, hint=hint)
         return None
 
     def verification(self, node: Node | None) -> tuple[Verification, ...]:

@@ -106,3 +106,10 @@ async def test_sinks_are_fed_by_a_command_that_says_how_far_each_is(
         assert (siem["name"], siem["has"], siem["problem"], len(server.messages)) == ("siem", 3, None, 3)
         looked = await terminal.run("audit", "feed", "--look")
         assert (looked.status, "siem has 3 of 3 events, since" in looked.out) == (1, True)
+        status = await terminal.run("audit", "status")
+        assert status.status == 1
+        assert "export away has 0 of 3 events; what it lacks begins 2026-11-21 09:00:00 UTC: the coll" in status.out
+        assert [one["has"] for one in (await terminal.run("audit", "status", "--json")).json["exports"]] == [0, 3]
+        checks = (await terminal.run("doctor", "--json")).json["checks"]
+        found = [(one["state"], one["found"][:17]) for one in checks if one["subject"] == "demo exports"]
+        assert found == [("wrong", "away has 0 of 3 e"), ("ok", "siem has 3 of 3 e")]
