@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from app.keys.ring import masters_of
+from app.keys.ring import OwnKeys, masters_of, own_master_of
 from app.settings import SANDBOX_FILE, Environment, Settings, machine_clock
 from connectors.sandbox.clock import SandboxClock
 from graph.vault import Vault
@@ -52,5 +52,11 @@ def sandbox_clock(data_dir: Path) -> SandboxClock:
 
 
 def vault_of(settings: Settings) -> Vault:
-    """What seals personal data here."""
-    return Vault(masters_of(settings))
+    """What seals personal data here: under the tenant's own master key where it has one."""
+    shared = masters_of(settings)
+    own = {
+        name: OwnKeys(own_master_of(settings.data_dir, name, tenant.kms), shared)
+        for name, tenant in settings.tenants.items()
+        if tenant.kms is not None
+    }
+    return Vault(shared, own=own)

@@ -16,6 +16,7 @@ from psycopg import OperationalError
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import DatabaseError
+from graph.vault import MasterKeyWithheld
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ async def attempt(what: str, work: Awaitable[object]) -> None:
         await work
     except DATABASE_IS_AWAY as error:
         log.warning("%s waits for the database (%s)", what, type(error).__name__)
+    except MasterKeyWithheld as error:
+        log.warning("%s waits for the master key: %s", what, error)
     except Exception:
         log.exception("%s failed", what)
 

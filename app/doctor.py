@@ -15,6 +15,7 @@ from app.adapters import orders_adapter, stripe_adapter, zendesk_adapter
 from app.database_checks import database_findings
 from app.errors import AppError, SettingsError
 from app.findings import Check, State, note, ok, wrong
+from app.keys.checks import data_key_findings, own_key_findings
 from app.keys.ring import FILE, masters_of
 from app.log_checks import key_findings, log_findings
 from app.scopes import over_scoped
@@ -90,6 +91,7 @@ def _database(settings: Settings) -> Iterator[Check]:
             found = list(database_findings(storage))
             yield from found
             if all(one.state is not State.WRONG for one in found):
+                yield from data_key_findings(settings, storage)
                 yield from log_findings(settings, storage)
     except AppError as error:
         yield wrong("database", str(error), "")
@@ -136,6 +138,7 @@ def models(settings: Settings) -> Iterator[Check]:
 
 
 def _tenant(name: str, tenant: TenantSettings, settings: Settings, now: Clock) -> Iterator[Check]:
+    yield from own_key_findings(name, tenant, settings)
     for connector, why in over_scoped(tenant).items():
         yield note(f"{name} {connector}", f"draft-only: {why}", "nothing automatic is done with it until then")
     if tenant.zendesk is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
 from app.keys.files import decode_key
-from app.tenants import FROZEN, Address
+from app.setting_types import FROZEN, Address
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9._-]{1,50})*")
 

@@ -27,7 +27,7 @@ from graph.runs.reopen import failed_refunds, reopen
 from graph.runtime import Runtime
 from graph.settlement.due import due_effects
 from graph.settlement.reconcile import reconcile
-from graph.vault import SubjectErased
+from graph.vault import MasterKeyWithheld, SubjectErased
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ async def _sweep(runtime: Runtime, tenant_id: str) -> None:
 async def _reopen(runtime: Runtime, tenant_id: str, effect_id: str) -> None:
     try:
         await reopen(runtime, tenant_id, effect_id)
-    except (ConnectorError, SubjectErased) as error:
+    except (ConnectorError, SubjectErased, MasterKeyWithheld) as error:
         log.warning("the failed refund %s cannot be noted on its ticket: %s", effect_id, error)
 
 

@@ -40,7 +40,8 @@ from app.keys.settings import KmsSettings
 from app.log_settings import AuditSettings
 from app.naming import check_tenant
 from app.problems import explain, nearest
-from app.tenants import FROZEN, Address, TenantSettings
+from app.setting_types import FROZEN, Address
+from app.tenants import TenantSettings
 from policies.vocabulary import ROLES_OF_RUNS, ModelRole
 
 PREFIX: Final = "COUNTERSIGN_"

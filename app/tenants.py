@@ -10,25 +10,18 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator, model_validator
 
 from app.alerts.rules import RULES
 from app.exporting.redacting import Redaction
 from app.identity.roles import Role
+from app.keys.settings import KmsSettings
 from app.notices.signing import decode_secret
 from app.problems import nearest
+from app.setting_types import FROZEN, Address
 from connectors.orders.metadata import OrderMapping
 from graph.audit.catalogue import KINDS
 from policies.vocabulary import Intent
-
-FROZEN: Final = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
-"""Of every group: frozen, no unknown keys, and no value in an error, because the value may be a secret."""
-
-
-def _plain_address(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("must begin with https:// or http://")
-    return value.rstrip("/")
 
 
 def _plain_name(value: str) -> str:
@@ -53,9 +46,6 @@ DEFAULT_KINDS: Final = (
 """What somebody should look at."""
 
 _MAIL_ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\[\]\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,253}")
-
-Address = Annotated[str, AfterValidator(_plain_address)]
-"""An address without a slash at its end."""
 
 
 class ZendeskAppSettings(BaseModel):
@@ -431,6 +421,9 @@ class TenantSettings(BaseModel):
         examples=['{"usd": 10000}'],
     )
     sso: SsoSettings | None = Field(default=None, description="the identity provider its people sign in with")
+    kms: KmsSettings | None = Field(
+        default=None, description="a key of its own at a key service, which seals what is its own; see docs/keys.md"
+    )
     autonomy: AutonomySettings = Field(default_factory=AutonomySettings, description="earned autonomy")
     review: ReviewSettings = Field(default_factory=ReviewSettings, description="the review queue")
     measures: MeasuresSettings = Field(default_factory=MeasuresSettings, description="what work costs")

@@ -29,6 +29,7 @@ from graph.queue import AGAIN, EFFECT, STRIPE, TICKET, enqueue_again, read_paylo
 from graph.runs.advance import Advanced, Advancer, advance, after_effect
 from graph.runs.standing import failed
 from graph.settlement.send import send
+from graph.vault import MasterKeyWithheld
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Worker:
                 log.warning(
                     "job %s for %s waits for the database (%s)", job.entrypoint, object_id, type(error).__name__
                 )
-            except ConnectorError as error:
+            except (ConnectorError, MasterKeyWithheld) as error:
                 log.warning("job %s for %s comes back later: %s", job.entrypoint, object_id, error)
                 await self._record(tenant_id, object_id, job.entrypoint, error)
             except Exception as error:

@@ -168,6 +168,7 @@ class Vault:
     Args:
         master_keys: where they are kept, or the keys themselves by their id.
         current: where the keys themselves are given, the id of the one that wraps new data keys.
+        own: the master keys of tenants that have some of their own.
         random_bytes: the source of keys, nonces and salts; cryptographic, except in a replayed simulation.
     """
 
@@ -176,14 +177,24 @@ class Vault:
         master_keys: MasterKeys | Mapping[str, bytes],
         current: str = "",
         *,
+        own: Mapping[str, MasterKeys] | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._masters = HeldKeys(master_keys, current) if isinstance(master_keys, Mapping) else master_keys
+        self._own = dict(own or {})
         self._random_bytes = random_bytes
         self._wrappers: dict[tuple[str, str], AESGCM] = {}
 
     def __repr__(self) -> str:
         return f"Vault({self._masters!r})"
+
+    async def see_that_it_opens(self, tenant_id: str) -> None:
+        """Nothing, where the tenant's present master key is given out: what must not happen without it asks first.
+
+        Raises:
+            MasterKeyWithheld: it is not given out.
+        """
+        await self._wrapper(self._masters_of(tenant_id).current, tenant_id)
 
     async def seal(
         self,
@@ -316,9 +327,8 @@ class Vault:
         Raises:
             UnknownMasterKey: one is wrapped under a key that is not there any more.
         """
-        rows = await session.execute(
-            _OTHERS, {"tenant_id": tenant_id, "current": self._masters.current, "limit": limit}
-        )
+        current = self._masters_of(tenant_id).current
+        rows = await session.execute(_OTHERS, {"tenant_id": tenant_id, "current": current, "limit": limit})
         found = rows.all()
         for row in found:
             key = await self._data_key(tenant_id, row.subject_id, bytes(row.wrapped))
@@ -327,8 +337,9 @@ class Vault:
         return len(found)
 
     async def _wrap(self, tenant_id: str, subject_id: str, key: bytes) -> bytes:
-        name, nonce = self._masters.current.encode(), self._random_bytes(_NONCE_BYTES)
-        wrapper = await self._wrapper(self._masters.current, tenant_id)
+        current = self._masters_of(tenant_id).current
+        name, nonce = current.encode(), self._random_bytes(_NONCE_BYTES)
+        wrapper = await self._wrapper(current, tenant_id)
         ciphertext = wrapper.encrypt(nonce, key, _joined(tenant_id, subject_id, "data_key"))
         return _FORMAT + bytes([len(name)]) + name + nonce + ciphertext
 
@@ -349,12 +360,16 @@ class Vault:
                 f"data key of subject {subject_id!r} does not unwrap: it was altered, or master key {key_id!r} changed",
             ) from error
 
+    def _masters_of(self, tenant_id: str) -> MasterKeys:
+        return self._own.get(tenant_id, self._masters)
+
     async def _wrapper(self, key_id: str, tenant_id: str) -> AESGCM:
-        master = self._masters.held(key_id)
+        masters = self._masters_of(tenant_id)
+        master = masters.held(key_id)
         if master is None:
             # What was derived from it goes with it: a key that was revoked opens nothing from here on.
             self._wrappers = {place: one for place, one in self._wrappers.items() if place[0] != key_id}
-            master = await asyncio.to_thread(self._masters.ask, key_id)
+            master = await asyncio.to_thread(masters.ask, key_id)
         wrapper = self._wrappers.get((key_id, tenant_id))
         if wrapper is None:
             wrapper = self._wrappers[key_id, tenant_id] = AESGCM(derived(master, "tenant key", tenant_id))

@@ -26,7 +26,7 @@ from connectors.errors import ConnectorError
 from graph.audit.log import append
 from graph.audit.models import AuditEvent
 from graph.runtime import Sessions
-from graph.vault import Vault
+from graph.vault import MasterKeyWithheld, Vault
 
 BATCH: Final = 500
 LEASE_S: Final = 60.0
@@ -87,7 +87,7 @@ async def feed(feeder: Feeder, tenant_id: str, sink: Sink, *, at_once: bool = Fa
 
     That a sink is new is an event of the log, before anything leaves for it. Opens transactions of its own.
     """
-    cursor = Cursor(tenant_id, place_of(sink.name))
+    cursor, lines, withheld = Cursor(tenant_id, place_of(sink.name)), list[dict[str, Any]](), None
     async with feeder.sessions(tenant_id) as session:
         if await cursor.begin(session, from_the_start=True):
             await _tell_of(session, feeder, tenant_id, sink)
@@ -95,7 +95,13 @@ async def feed(feeder: Feeder, tenant_id: str, sink: Sink, *, at_once: bool = Fa
         if leased is None:
             return None
         next_seq, attempts = leased
-        lines = await _lines(session, feeder, tenant_id, sink, next_seq)
+        try:
+            lines = await _lines(session, feeder, tenant_id, sink, next_seq)
+        except MasterKeyWithheld as error:
+            withheld = str(error)
+    if withheld is not None:
+        await cursor.move(feeder.sessions, was=next_seq, to=next_seq, problem=withheld, attempts=attempts + 1)
+        return Fed(problem=withheld)
     if not lines:
         await cursor.move(feeder.sessions, was=next_seq, to=next_seq, pause_s=sink.every_s)
         return Fed()

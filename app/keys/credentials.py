@@ -6,18 +6,22 @@ same credential is recognised when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.settings import Settings
 from app.tenants import TenantSettings
 from graph.audit.log import append
 from graph.runtime import Sessions
-from graph.vault import Vault
+from graph.vault import MasterKeyWithheld, Vault
+
+log = logging.getLogger(__name__)
 
 KIND: Final = "credential.changed"
 ACTOR: Final = "settings"
@@ -38,33 +42,42 @@ async def tell_of_credentials(
 ) -> list[str]:
     """Append an event for each credential that is new, another or gone since the last start; their names.
 
-    One transaction for each tenant; two processes that start together tell of it once.
+    One transaction for each tenant; two processes that start together tell of it once. A tenant whose own master key is
+    withheld is told of at a later start, because nothing of it works until then and the others go on.
 
     Raises:
-        VaultError: the master key is not there or not given out, so nothing may start.
+        VaultError: the installation's master key is not there or not given out, so nothing may start.
     """
     changed = []
     for tenant_id, tenant in settings.tenants.items():
-        async with sessions(tenant_id) as session:
-            await session.execute(_ONE_AT_A_TIME, {"tenant": tenant_id})
-            rows = await session.execute(_KNOWN, {"tenant": tenant_id, "kind": KIND})
-            known: dict[str, str | None] = {row.name: row.after for row in rows}
-            key = await vault.key(session, tenant_id=tenant_id, subject_id=SUBJECT, now=now())
-            present = {name: key.pseudonym(secret) for name, secret in credentials_of(settings, tenant)}
-            for name in sorted(known.keys() | present.keys()):
-                before, after = known.get(name), present.get(name)
-                if before == after:
-                    continue
-                await append(
-                    session,
-                    tenant_id=tenant_id,
-                    at=now(),
-                    kind=KIND,
-                    actor=ACTOR,
-                    new_id=new_id,
-                    body={"credential": name, "before": before, "after": after},
-                )
-                changed.append(name)
+        present = dict(credentials_of(settings, tenant))
+        try:
+            async with sessions(tenant_id) as session:
+                changed += await _told(session, vault, tenant_id, present, now, new_id)
+        except MasterKeyWithheld as error:
+            if tenant.kms is None:
+                raise
+            log.warning("%s waits for its master key: %s", tenant_id, error)
+    return changed
+
+
+async def _told(
+    session: AsyncSession,
+    vault: Vault,
+    tenant_id: str,
+    secrets: Mapping[str, str],
+    now: Callable[[], datetime],
+    new_id: Callable[[str], str],
+) -> list[str]:
+    await session.execute(_ONE_AT_A_TIME, {"tenant": tenant_id})
+    rows = await session.execute(_KNOWN, {"tenant": tenant_id, "kind": KIND})
+    known: dict[str, str | None] = {row.name: row.after for row in rows}
+    key = await vault.key(session, tenant_id=tenant_id, subject_id=SUBJECT, now=now())
+    present = {name: key.pseudonym(secret) for name, secret in secrets.items()}
+    changed = [name for name in sorted(known.keys() | present.keys()) if known.get(name) != present.get(name)]
+    for name in changed:
+        body = {"credential": name, "before": known.get(name), "after": present.get(name)}
+        await append(session, tenant_id=tenant_id, at=now(), kind=KIND, actor=ACTOR, new_id=new_id, body=body)
     return changed
 
 

@@ -30,6 +30,7 @@ FIRST_ID: Final = "primary"
 """What the oldest key was called when there was one only."""
 
 CONTEXT: Final = {"countersign": "master key"}
+"""What KMS binds to each wrapped key, and writes into its log; a tenant's own has the tenant beside it."""
 
 
 class KeyPlace(Protocol):
@@ -64,6 +65,48 @@ def masters_of(place: KeyPlace) -> MasterKeys:
     if place.master_key is not None:
         return _held([one.get_secret_value() for one in (place.master_key, *place.retired_master_keys)])
     return FileRing(place.data_dir / FILE)
+
+
+def own_file(tenant_id: str) -> str:
+    """The name of the file that has a tenant's own master keys, wrapped."""
+    return f"master.{tenant_id}.kms"
+
+
+def own_master_of(data_dir: Path, tenant_id: str, kms: KmsSettings) -> KmsRing:
+    """The master keys that a tenant has to itself; the file is made at the first use.
+
+    Raises:
+        SettingsError: the file cannot be read or written, is open to others, or holds no key; KMS makes none.
+    """
+    service = KmsKey(kms.key_id, kms.region, kms.endpoint_url, {**CONTEXT, "tenant": tenant_id})
+    return KmsRing(data_dir / own_file(tenant_id), service, kms.keep_s)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """Master keys of one tenant: its own, and the installation's for what was sealed before it had some.
+
+    INVARIANT: a key of its own that is withheld is not looked for elsewhere.
+    """
+
+    own: KmsRing
+    shared: MasterKeys
+
+    @property
+    def current(self) -> str:
+        """The id of its own present key."""
+        return self.own.current
+
+    def held(self, key_id: str) -> bytes | None:
+        """The key, where either has it at hand."""
+        return self.own.held(key_id) or self.shared.held(key_id)
+
+    def ask(self, key_id: str) -> bytes:
+        """The key from where it is kept."""
+        try:
+            return self.own.ask(key_id)
+        except UnknownMasterKey:
+            return self.shared.ask(key_id)
 
 
 def add_master(place: KeyPlace) -> None:
@@ -173,7 +216,9 @@ class KmsRing:
         if key_id not in self._wrapped:
             self._read()
         if key_id not in self._wrapped:
-            raise UnknownMasterKey(f"data key needs master key {key_id!r}, which is not in {KMS_FILE}: restore it")
+            raise UnknownMasterKey(
+                f"data key needs master key {key_id!r}, which is not in {self.path.name}: restore it"
+            )
         try:
             key = self.service.opened(self._wrapped[key_id])
         except ConnectorError as error:

@@ -20,8 +20,8 @@ from app.errors import SettingsError
 from app.keys.ring import masters_of
 from app.keys.settings import KmsSettings
 from app.problems import explain
+from app.setting_types import FROZEN
 from app.settings import SEALED
-from app.tenants import FROZEN
 from graph.vault import KEY_BYTES, MasterKeys, VaultError, derived
 
 _FORMAT: Final = 1

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from app.tenants import FROZEN, Address
+from app.setting_types import FROZEN, Address
 
 
 class KmsSettings(BaseModel):
-    """A key at AWS KMS that the master key is wrapped by; the file master.kms in data_dir has it wrapped."""
+    """A key at AWS KMS that a master key is wrapped by.
+
+    The file master.kms in data_dir has the wrapped master key, master.TENANT.kms that of a tenant with its own.
+    """
 
     model_config = FROZEN
 

@@ -118,9 +118,11 @@ CONTROLS: Final = (
     ),
     _control(
         "keys.revocable",
-        "personal data is sealed under keys that rotate, and a master key that is withheld opens nothing",
+        "personal data is sealed under keys that rotate; while the master key is withheld nothing opens or leaves",
         "graph/vault.py",
         "app/keys/test_keys.py::test_a_key_that_was_disabled_at_kms_closes_everything_when_its_time_is_over",
+        "app/keys/test_keys.py::test_a_tenants_own_key_is_rotated_and_revoked_without_another_tenant",
+        "journeys/test_revoked_key.py::test_a_revoked_key_stops_every_run_where_it_is_until_it_comes_back",
         "app/keys/test_keys.py::test_a_rotation_wraps_every_data_key_anew_under_the_feet_of_a_process_that_runs",
     ),
     _control(

@@ -90,6 +90,8 @@ def _of_tenant(name: str, tenant: TenantSettings) -> Iterator[Party]:
         yield _receiver(f"notices {place} ({name})", "telling people of events", data, "an address of your settings")
     for sink, export in sorted(tenant.exports.items()):
         yield _of_export(sink, name, export)
+    if tenant.kms is not None:
+        yield _aws(f"KMS ({name})", tenant.kms.region, "the wrapped master key of this tenant", None)
     if tenant.sso is not None:
         yield _receiver(f"identity provider ({name})", "signing people in", "what a sign-in needs", tenant.sso.issuer)
 

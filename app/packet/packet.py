@@ -73,6 +73,7 @@ async def _of_tenant(session: AsyncSession, tenant_id: str, tenant: TenantSettin
         "limits": [] if policy is None else [limit.limit_id for limit in policy.limits],
         "tiers": tiers,
         "retention_days": 365 if policy is None else policy.logging.retention_days,
+        "master_key": "its own, AWS KMS" if tenant.kms is not None else "the installation's",
         "log_sent_to": None if policy is None else address_of(policy, tenant),
     }
 

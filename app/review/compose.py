@@ -139,8 +139,8 @@ def _where(review: Review, reader: Reader, hold: Hold | None) -> tuple[str, Tone
             return ("Held: can still be stopped", Tone.HELD) if hold is not None else ("Being sent …", Tone.WORKING)
         case WaitFor.CUSTOMER:
             return "Waiting for the customer", Tone.ELSEWHERE
-        case WaitFor.VENDOR:
-            return "Waiting for a system that is away", Tone.ELSEWHERE
+        case WaitFor.VENDOR | WaitFor.KEY as kept:
+            return words.HELD_UP[kept], Tone.ELSEWHERE
 
 
 def _in_review(review: Review, reader: Reader) -> tuple[str, Tone]:

@@ -7,9 +7,14 @@ from typing import Final
 
 from graph.dossier import Identity
 from graph.preferences import Preference
+from graph.runs.models import WaitFor
 from policies.facts import Source
 from policies.vocabulary import ActionKind, Intent, Mode, Verdict
 
+HELD_UP: Final[Mapping[WaitFor, str]] = {
+    WaitFor.VENDOR: "Waiting for a system that is away",
+    WaitFor.KEY: "Waiting for the key that opens it",
+}
 INTENTS: Final[Mapping[Intent, str]] = {
     Intent.REFUND_REQUEST: "Refund",
     Intent.DUPLICATE_CHARGE: "Duplicate charge",

@@ -38,6 +38,7 @@ WAITS: Final[Mapping[str, str]] = {
     "settlement": "Waited for what changes outside",
     "customer": "Waited for the customer",
     "vendor": "Waited for a vendor",
+    "key": "Waited for the master key, which was withheld",
 }
 _DONE: Final[Mapping[str, str]] = {
     EffectKind.REFUND.value: "refunded {amount}",

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import DatabaseError
 from app.web.access import Refused
 from app.web.rendering import Renderer
+from graph.vault import MasterKeyWithheld
 
 _LOG: Final = logging.getLogger(__name__)
 FRAMED_BY: Final = "framed_by"
@@ -92,7 +93,12 @@ class Shield:
             _LOG.error("the database did not answer: %s", error)
             away = "The database does not answer, so nothing was changed. Try again in a moment."
             return self._renderer.refused(request, Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Not now", away))
-        _LOG.error("a request to %s failed", request.scope.get("route_path", request.url.path), exc_info=error)
+        place = request.scope.get("route_path", request.url.path)
+        if isinstance(error, MasterKeyWithheld):
+            _LOG.error("a request to %s waits for the master key: %s", place, error)
+            sealed = "The key that opens this is withheld: until it is given out, nothing of it is shown or changed."
+            return self._renderer.refused(request, Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Sealed", sealed))
+        _LOG.error("a request to %s failed", place, exc_info=error)
         text = "Something went wrong here, and the server's log says what. Whether anything was changed, the run shows."
         return self._renderer.refused(request, Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "An error of ours", text))
 

@@ -24,10 +24,10 @@ from graph.keeping import renewed
 from graph.rulebook import load_policy
 from graph.runs import leases
 from graph.runs.inbox import look, take_up
-from graph.runs.models import Run, WaitFor
+from graph.runs.models import HELD_UP, Run
 from graph.runs.models import RunState as RowState
 from graph.runs.signals import signal_for, stop_overtaken
-from graph.runs.standing import begin, due_of_run, end_unreachable, wait_for_vendor, waiting, wake
+from graph.runs.standing import begin, due_of_run, end_unreachable, wait_for_key, wait_for_vendor, waiting, wake
 from graph.runtime import Runtime
 from graph.settlement.changes import find_effect
 from graph.settlement.models import EffectState
@@ -35,6 +35,7 @@ from graph.settlement.performers import performers
 from graph.settlement.send import Sender, recheck, send
 from graph.spending import Spending
 from graph.state import RunContext, RunState
+from graph.vault import MasterKeyWithheld
 from policies.vocabulary import Reason
 
 Machine = CompiledStateGraph[RunState, RunContext, RunState, RunState]
@@ -118,7 +119,7 @@ async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) 
         return incoming.starts_a_run
     if run.state == RowState.RUNNING.value:
         return await _drive(advancer, run, token)
-    if run.wait_for == WaitFor.VENDOR.value:
+    if run.wait_for in HELD_UP:
         if run.wait_until is not None and runtime.now() < run.wait_until:
             return False
         return await _drive(advancer, run, token)
@@ -149,6 +150,9 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
         left = await machine.ainvoke(graph_input, config, context=context, durability="sync")
     except (VendorUnavailable, NodeTimeoutError) as error:
         await wait_for_vendor(advancer.runtime, run, error, used=context.spending.columns, token=token)
+        return False
+    except MasterKeyWithheld:
+        await wait_for_key(advancer.runtime, run, used=context.spending.columns, token=token)
         return False
     interrupts: tuple[Interrupt, ...] = tuple(left.get("__interrupt__", ()))
     if interrupts:

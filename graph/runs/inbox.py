@@ -16,7 +16,7 @@ from graph.audit.log import NewEvent, append_all
 from graph.gate import Gate
 from graph.intake.models import Disposition, InboxEvent
 from graph.intake.recognise import Meaning, Recognised, recognise
-from graph.runs.models import Run, RunState, WaitFor
+from graph.runs.models import HELD_UP, Run, RunState, WaitFor
 from graph.runtime import Runtime
 from policies.vocabulary import Tool
 
@@ -92,7 +92,7 @@ async def look(runtime: Runtime, tenant_id: str, ticket_id: str) -> Incoming:
 
 
 def _is_at_work(run: Run) -> bool:
-    return run.state == RunState.RUNNING.value or run.wait_for == WaitFor.VENDOR.value
+    return run.state == RunState.RUNNING.value or run.wait_for in HELD_UP
 
 
 def _holds_money(run: Run | None) -> bool:

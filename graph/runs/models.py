@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field
@@ -26,6 +27,11 @@ class WaitFor(StrEnum):
     SETTLEMENT = "settlement"
     CUSTOMER = "customer"
     VENDOR = "vendor"  # an outage; tried again when `wait_until` has passed
+    KEY = "key"  # the master key is withheld; asked for again when `wait_until` has passed, for as long as it takes
+
+
+HELD_UP: Final = frozenset({WaitFor.VENDOR.value, WaitFor.KEY.value})
+"""A step could not be done and is tried again; the run waits for nobody's answer."""
 
 
 class Run(TenantRow, table=True):

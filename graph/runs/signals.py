@@ -45,7 +45,7 @@ async def signal_for(runtime: Runtime, run: Run, incoming: Incoming) -> Signal |
             if overtaken is None and run.wait_until is not None and runtime.now() >= run.wait_until:
                 return {"kind": "silent"}
             return overtaken
-        case WaitFor.VENDOR:
+        case WaitFor.VENDOR | WaitFor.KEY:
             return None
 
 

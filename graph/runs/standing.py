@@ -23,6 +23,7 @@ from graph.runtime import Runtime
 from graph.settlement.approvals import make_stale
 from graph.settlement.models import Approval
 from graph.tracing import trace_id_of, waited
+from graph.vault import MasterKeyWithheld
 from policies.vocabulary import Outcome, Reason
 
 LONGEST_BACKOFF_S: Final = 60.0
@@ -119,6 +120,25 @@ async def wait_for_vendor(runtime: Runtime, run: Run, error: Exception, *, used:
         for name, count in used.items():
             setattr(row, name, count)
         await _hold_up(session, runtime, row, error)
+
+
+async def wait_for_key(runtime: Runtime, run: Run, *, used: Mapping[str, int], token: int) -> None:
+    """The tenant's master key is withheld, so nothing can be stored or sent: ask again for as long as it takes.
+
+    No number of attempts gives the run up: nothing could be written to a person either. It is told of once.
+    """
+    async with runtime.sessions(run.tenant_id) as session:
+        row = await _own(session, run, token)
+        for name, count in used.items():
+            setattr(row, name, count)
+        is_new = row.wait_for != WaitFor.KEY.value
+        row.state = RunState.WAITING.value
+        row.wait_for = WaitFor.KEY.value
+        row.wait_until = runtime.now() + timedelta(seconds=LONGEST_BACKOFF_S)
+        row.updated_at = runtime.now()
+        if is_new:
+            body = {"error": MasterKeyWithheld.__name__, "again_in_s": round(LONGEST_BACKOFF_S)}
+            await _tell(session, runtime, row, "run.held_up", body)
 
 
 async def _hold_up(session: AsyncSession, runtime: Runtime, row: Run, error: Exception) -> None:

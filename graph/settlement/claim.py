@@ -110,6 +110,7 @@ async def claim(  # noqa: PLR0913 - what a claim depends on, all named
 
     Raises:
         MissingRow: no such effect in this tenant.
+        MasterKeyWithheld: the tenant's master key is withheld: nothing may leave, what is not sealed neither.
     """
     effect = await _lock(session, tenant_id, effect_id, now)
     if effect is None:
@@ -118,6 +119,7 @@ async def claim(  # noqa: PLR0913 - what a claim depends on, all named
     barrier = await _barrier(session, effect)
     if is_held and barrier is not None:
         return barrier
+    await vault.see_that_it_opens(tenant_id)
     if is_held and not is_rechecked and now - effect.created_at > FRESH_FOR:
         return Waited(effect)
     fence = effect.fence + 1

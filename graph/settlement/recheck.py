@@ -67,6 +67,21 @@ async def _explained_minor(session: AsyncSession, effect: Effect) -> int:
     return int(known.scalar_one())
 
 
+async def come_back(session: AsyncSession, effect: Effect, now: datetime, *, after: timedelta, detail: str) -> None:
+    """Leave an effect that is due as it is, for as long as `after`; `detail` says to people why."""
+    await session.execute(
+        update(Effect)
+        .where(
+            col(Effect.tenant_id) == effect.tenant_id,
+            col(Effect.effect_id) == effect.effect_id,
+            col(Effect.state).in_(["held", "sending", "unknown"]),
+            col(Effect.due_at) <= now,
+        )
+        .values(due_at=now + after, detail=detail)
+        .execution_options(synchronize_session=False),
+    )
+
+
 async def put_off(session: AsyncSession, effect: Effect, now: datetime) -> Withdrawn | None:
     """Leave a held effect as it is and come back to it soon; or say that this has gone on for too long."""
     if effect.put_off_since is not None and now - effect.put_off_since >= LOOK_FOR:

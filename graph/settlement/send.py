@@ -36,10 +36,10 @@ from graph.settlement.claim import (
 )
 from graph.settlement.models import Effect, EffectKind, EffectState
 from graph.settlement.performers import Performer, Performers, VendorAnswer
-from graph.settlement.recheck import differs, put_off, read_present
+from graph.settlement.recheck import come_back, differs, put_off, read_present
 from graph.settlement.stop import stop
 from graph.tracing import in_run
-from graph.vault import Vault
+from graph.vault import MasterKeyWithheld, Vault
 
 Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
 """Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
@@ -50,6 +50,8 @@ LEASE_S: Final = 3.0
 key and bytes, or, where Zendesk has no key, looks first and is then held back by the ticket's stamp."""
 
 LONGEST_WAIT_S: Final = 60.0
+KEY_AGAIN_AFTER: Final = timedelta(minutes=1)
+WITHHELD: Final = "waits for the tenant's master key, which is withheld: nothing leaves until it is given out"
 LISTS_SETTLE: Final = timedelta(minutes=1)
 """How long after the last send an empty list is not yet believed: the request may still be on its way."""
 
@@ -102,7 +104,10 @@ async def send(sender: Sender, tenant_id: str, effect_id: str, *, is_rechecked: 
     Raises:
         MissingRow: no such effect in this tenant.
     """
-    claimed = await _claim(sender, tenant_id, effect_id, is_rechecked=is_rechecked)
+    try:
+        claimed = await _claim(sender, tenant_id, effect_id, is_rechecked=is_rechecked)
+    except MasterKeyWithheld:
+        return await _wait_for_key(sender, tenant_id, effect_id)
     match claimed:
         case NotOurs(state):
             return state
@@ -135,6 +140,14 @@ async def _claim(sender: Sender, tenant_id: str, effect_id: str, *, is_rechecked
             vault=sender.vault,
             is_rechecked=is_rechecked,
         )
+
+
+async def _wait_for_key(sender: Sender, tenant_id: str, effect_id: str) -> EffectState:
+    """The master key is withheld: leave the effect as it is, and come back to it for as long as it takes."""
+    async with sender.sessions(tenant_id) as session:
+        effect = await read_effect(session, tenant_id, effect_id)
+        await come_back(session, effect, sender.now(), after=KEY_AGAIN_AFTER, detail=WITHHELD)
+    return EffectState(effect.state)
 
 
 async def recheck(sender: Sender, effect: Effect) -> EffectState | None:

@@ -12,10 +12,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.ambient import vault_of
 from app.db import Database
 from app.errors import SettingsError
 from app.keys.credentials import tell_of_credentials
-from app.keys.ring import CONTEXT, FILE, FileRing, KmsRing, masters_of
+from app.keys.ring import CONTEXT, FILE, FileRing, KmsRing, masters_of, own_master_of
 from app.keys.sealed import open_all, seal
 from app.keys.settings import KmsSettings
 from app.settings import Settings, load_settings
@@ -131,6 +132,67 @@ async def test_a_key_that_was_disabled_at_kms_closes_everything_when_its_time_is
         masters_of(settings)
     revocable.is_enabled = True
     assert await opens(database, vault, value) == b"Ana"
+
+
+async def test_a_tenants_own_key_is_rotated_and_revoked_without_another_tenant(
+    terminal: Terminal, client: Any, revocable: Kms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del client
+    database, stripe = terminal.database, {"stripe": {"api_key": SECRET}}
+    before = Vault(masters_of(load_settings()))
+    old = await sealed(database, before, subject="earlier")  # under the installation's key
+    own = {"key_id": "alias/demo", "endpoint_url": revocable.url, "region": "us-east-1", "keep_s": 0}
+    monkeypatch.setenv("COUNTERSIGN_TENANTS__DEMO", json.dumps({**stripe, "kms": own}))
+    monkeypatch.setenv("COUNTERSIGN_TENANTS__OTHER", json.dumps(stripe))
+    settings = load_settings()
+    vault = vault_of(settings)
+    new = await sealed(database, vault)
+    for subject, value in (("earlier", old), ("s1", new)):
+        assert await opens(database, vault, value, subject=subject) == b"Ana"
+    with pytest.raises(UnknownMasterKey):
+        await opens(database, before, new)  # the installation's key does not open what is its own
+    of_demo = ("--tenant", "demo", "keys")
+    note = next(one for one in (await terminal.run("doctor", "--json")).json["checks"] if "data keys" in one["subject"])
+    assert note["found"].startswith("1 data keys are not under its present master key")
+    moved = await terminal.run(*of_demo, "rotate", "--own", "--rewrap-only")
+    assert moved.out.startswith("1 data keys of demo are wrapped by kms-")
+    rotated = await terminal.run(*of_demo, "rotate", "--own")
+    assert rotated.out.startswith("2 data keys of demo are wrapped by kms-")
+    listed = (await terminal.run(*of_demo, "list", "--json")).json
+    assert listed["data_keys"] == {listed["current"]: 2}
+    shared = await terminal.run("keys", "rotate")
+    assert [line.split()[4] for line in shared.out.splitlines()] == ["other"]  # demo's are not the installation's
+    refused = await terminal.run("--tenant", "other", "keys", "rotate", "--own")
+    assert "other has no master key of its own: set tenants.other.kms" in str(refused.error)
+
+    revocable.is_enabled = False
+    try:
+        for attempt in (
+            opens(database, vault, new),
+            opens(database, vault, old, subject="earlier"),
+            sealed(database, vault),
+        ):
+            with pytest.raises(MasterKeyWithheld, match="DisabledException"):
+                await attempt
+        async with database.tenant("other") as session:
+            assert await vault.seal(
+                session, tenant_id="other", subject_id="s1", purpose=PURPOSE, plaintext=b"x", now=NOW
+            )
+        # A start goes on with the other tenant, and the doctor says which one is closed.
+        told = await tell_of_credentials(database.tenant, vault_of(settings), settings, lambda: NOW, new_id)
+        assert told == ["stripe.api_key"]
+        checks = (await terminal.run("doctor", "--json")).json["checks"]
+        found = {one["subject"]: one["state"] for one in checks if one["subject"].endswith(("master key", "data keys"))}
+        assert found == {"master key": "ok", "demo master key": "wrong"}
+    finally:
+        revocable.is_enabled = True
+    assert await opens(database, vault, old, subject="earlier") == b"Ana"
+    # The file of another tenant opens nothing: KMS binds the tenant to what it wraps.
+    (settings.data_dir / "master.other.kms").write_bytes((settings.data_dir / "master.demo.kms").read_bytes())
+    (settings.data_dir / "master.other.kms").chmod(0o600)
+    stranger = own_master_of(settings.data_dir, "other", KmsSettings(**own))
+    with pytest.raises(MasterKeyWithheld, match="InvalidCiphertextException"):
+        stranger.ask(stranger.current)
 
 
 def test_a_sealed_secret_opens_for_its_setting_and_for_nobody_else(tmp_path: Path) -> None:
