@@ -66,6 +66,8 @@ class Ending(_Value):
         refunds: what was refunded since the tickets arrived.
         cancelled_subscriptions: keys of those that end, now or with their period, and did not before.
         cancelled_payments: keys of charges whose authorisation was released.
+        effects: how many changes outside the log tells of.
+        unanswered: those of them, and our refunds at Stripe, for which the log lacks who, with what, or which policy.
         unfinished: whether something still moved when the runner gave up.
         troubles: what went wrong in the runner or could not be played, in words.
         transcript: what happened, a line each.
@@ -81,6 +83,8 @@ class Ending(_Value):
     use: Use
     policy_hash: str
     log_holds: bool
+    effects: int = 0
+    unanswered: tuple[str, ...] = ()
     replayed: tuple[Replay, ...] = ()
     unfinished: bool = False
     troubles: tuple[str, ...] = ()

@@ -34,6 +34,9 @@ def figures(results: Results) -> Iterator[str]:
     replayed = [one for trial in results.trials for one in trial.ending.replayed]
     identical = sum(not one.differences for one in replayed)
     yield f"| runs replayed, identical | {len(replayed)}, {identical} |"
+    effects = sum(one.ending.effects for one in results.trials)
+    nobodys = sum(len(one.ending.unanswered) for one in results.trials)
+    yield f"| effects, of them without identity, credential, policy version or time in the log | {effects}, {nobodys} |"
     worked = [one.ending.use.worked_ms / 1000 for one in results.trials]
     cost = sum(one.ending.use.cost_usd_micros for one in results.trials) / 1_000_000
     median, high = quantile(worked, 0.5), quantile(worked, 0.95)

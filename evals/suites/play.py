@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from connectors.sandbox.world.parts import FaultLine, Reviewer
 from evals.suites.customers import CUSTOMER, DESK, Conversation, Talk
 from evals.suites.ending import Ending, Refunded, Replay, TicketEnd, Use
 from evals.suites.place import START, Customers, Stage
+from graph.audit.answering_for import Answered, answered_for
 from graph.audit.verify import verify
 from graph.intake.stripe_events import take_in
 from graph.replay.running import Different, Identical, NotReplayed, newest_runs, replays
@@ -333,6 +334,7 @@ async def _ending(trial: Trial, *, wall_ms: int, is_over: bool) -> Ending:
     runs = await _rows(trial, _RUNS)
     async with stage.database.tenant(stage.tenant) as session:
         log_holds = (await verify(session, stage.tenant)).holds
+        answered = await answered_for(session, stage.tenant)
         recorded = await newest_runs(session, stage.tenant, since=None, limit=100)
     failed_events = [f"a later event could not happen: {one}" for one in stage.sandbox.schedule.failed]
     return Ending(
@@ -347,6 +349,8 @@ async def _ending(trial: Trial, *, wall_ms: int, is_over: bool) -> Ending:
         use=_use(trial, runs, wall_ms),
         policy_hash=stage.policy_hash,
         log_holds=log_holds,
+        effects=len(answered),
+        unanswered=tuple(_unanswered(trial, answered)),
         replayed=tuple([one async for one in _replayed(trial, recorded)]),
         unfinished=not is_over,
         troubles=(*trial.troubles, *failed_events),
@@ -357,6 +361,16 @@ async def _ending(trial: Trial, *, wall_ms: int, is_over: bool) -> Ending:
         asked=tuple(await _column(trial, _ASKED)),
         customer_cost_usd_micros=trial.talk.cost_usd_micros if trial.talk is not None else 0,
     )
+
+
+def _unanswered(trial: Trial, answered: Sequence[Answered]) -> Iterator[str]:
+    """Changes outside for which nobody answers: by the log, and by what Stripe has from us that the log has not."""
+    yield from (f"{one.effect_id} lacks {', '.join(one.missing)}" for one in answered if one.missing)
+    known = {one.effect_id for one in answered}
+    for entry in trial.stage.sandbox.doubles.stripe.ledger():
+        intent_id = entry["metadata"].get("intent_id")
+        if entry["id"] not in trial.before and intent_id and intent_id not in known:
+            yield f"refund {entry['id']} at Stripe is no effect of the log"
 
 
 async def _replayed(trial: Trial, runs: Sequence[Run]) -> AsyncIterator[Replay]:

@@ -209,6 +209,8 @@ def summary(results: Results) -> dict[str, Any]:
         "breaches": all_.breaches,
         "runs_replayed": len(replayed),
         "runs_identical": sum(not one.differences for one in replayed),
+        "effects": sum(one.ending.effects for one in results.trials),
+        "effects_not_answered_for": sum(len(one.ending.unanswered) for one in results.trials),
         "pass_k": {str(k): pass_k(results, k) for k in range(1, results.made.trials + 1)},
         "failures": [failure(one) for one in results.failures],
         "made": results.made.model_dump(mode="json"),

@@ -216,7 +216,16 @@ def _findings(scenario: Scenario, ending: Ending, money: _Money) -> Iterator[Fin
     yield from _reply(expect, ending)
     yield from _note(expect, ending)
     yield from _bounds(expect, ending)
-    yield Held(Facet.LOG) if ending.log_holds else Differs(Facet.LOG, "a log that verifies", "broken", is_breach=True)
+    yield _log(ending)
+
+
+def _log(ending: Ending) -> Finding:
+    if not ending.log_holds:
+        return Differs(Facet.LOG, "a log that verifies", "broken", is_breach=True)
+    if ending.unanswered:
+        wanted = "identity, credential, policy version and time of each effect"
+        return Differs(Facet.LOG, wanted, "; ".join(ending.unanswered), is_breach=True)
+    return Held(Facet.LOG)
 
 
 def _compared(facet: Facet, right: list[str], seen: str | None) -> Finding:

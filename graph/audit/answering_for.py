@@ -78,6 +78,7 @@ def _answered(row: Any, yes: dict[str, tuple[str, ...]]) -> Answered:  # noqa: A
         "a credential": credential in {"", "none"},
         "a policy version": not policy_hash,
         "the policy of its run": row.run_policy is None,
+        "a policy version that is its run's": row.run_policy is not None and row.run_policy != policy_hash,
         "who approved it": approval_id is not None and not people,
     }
     return Answered(

@@ -48,7 +48,7 @@ def an_ending(outcome: str | None = "resolved", *refunds: tuple[str, int], **mor
     ]
     use = dict.fromkeys(Use.model_fields, 1) | {"cost_usd_micros": more.pop("cost", 0), "worked_ms": 200}
     cancelled = more.pop("cancelled_subscriptions", ())
-    told = {name: more.pop(name) for name in ("troubles", "unfinished") if name in more}
+    told = {name: more.pop(name) for name in ("troubles", "unfinished", "unanswered") if name in more}
     return Ending(
         tickets=(TicketEnd(**{**ticket, **more}),),
         refunds=tuple(made),

@@ -28,6 +28,13 @@ NONE_DUE = {"outcome": "handed_off", "refunds": []}
         ),
         pytest.param(DUE, an_ending("resolved", ("other", 2490)), Mark.WRONG, (2490, 1, 0), id="another charge"),
         pytest.param(DUE, an_ending("resolved", ("second", 1000)), Mark.WRONG, (0, 0, 0), id="too little, and closed"),
+        pytest.param(
+            DUE,
+            an_ending("resolved", ("second", 2490), unanswered=("eff_1 lacks a credential",)),
+            Mark.WRONG,
+            (0, 0, 0),
+            id="nobody answers for it",
+        ),
         pytest.param(NONE_DUE, an_ending("handed_off", ("second", 100)), Mark.WRONG, (100, 0, 1), id="none was due"),
         pytest.param(NONE_DUE, an_ending("resolved"), Mark.WRONG, (0, 0, 0), id="closed instead of handed off"),
         pytest.param(NONE_DUE, an_ending("waiting_for_customer"), Mark.SAFE, (0, 0, 0), id="asked instead"),
