@@ -45,10 +45,10 @@ _FIGURES: Final = text(
     SELECT count(*) AS runs,
            count(*) FILTER (WHERE reason IN ('tool_error', 'unknown_outcome')) AS errors,
            count(*) FILTER (WHERE reason IN ('verification_failed', 'budget_exhausted')) AS violations,
-           count(*) FILTER (WHERE reason = 'human_took_over' OR overridden) AS overrides,
+           count(*) FILTER (WHERE (reason = 'human_took_over' AND outcome <> 'ignored') OR overridden) AS overrides,
            count(*) FILTER (WHERE unanswered) AS model_failures
       FROM (
-        SELECT run.reason, EXISTS (
+        SELECT run.reason, run.outcome, EXISTS (
             SELECT 1 FROM approval
              WHERE approval.tenant_id = run.tenant_id AND approval.run_id = run.run_id
                AND (approval.state = 'rejected' OR approval.sealed_reply IS NOT NULL)) AS overridden, EXISTS (

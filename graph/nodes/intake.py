@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from connectors.errors import VendorRefused
 from connectors.zendesk.wire import CommentView, TicketView, UserView
@@ -56,7 +57,10 @@ async def intake(context: StepContext) -> Step:  # noqa: PLR0911 - one return fo
     newest = theirs[-1]
     is_verified = await _is_verified(context, requester, newest)
     if await _was_answered(context, public, newest):
-        return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
+        if context.state.get("cycle", 0):
+            return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody answered the ticket meanwhile")
+        # A colleague is at it already: another answer, or a note that nobody asked for, would be in their way.
+        return end(Outcome.IGNORED, Reason.HUMAN_TOOK_OVER, note="a colleague has answered it already")
     if ticket.status == "solved" and context.state.get("cycle", 0):
         # Nothing of ours solves a ticket and reads it again, and a message of the customer's would have reopened it.
         return hand_off(Reason.HUMAN_TOOK_OVER, note="somebody solved the ticket meanwhile")
@@ -88,12 +92,22 @@ async def _is_erased(context: StepContext, ticket: TicketView) -> bool:
 
 
 async def _was_answered(context: StepContext, public: list[CommentView], newest: CommentView) -> bool:
-    """Whether, since this run began, somebody else wrote to the customer after their newest message."""
-    later = [one for one in public if one.comment_id > newest.comment_id and one.author_id != newest.author_id]
-    if not later or not context.state.get("cycle", 0):
+    """Whether somebody else wrote to the customer after their newest message.
+
+    Before anything was read it takes a colleague to make the ticket theirs; afterwards anybody who writes makes what
+    was read stale. What triggers of Zendesk write is of user -1, who is nobody.
+    """
+    later = {one.author_id for one in public if one.comment_id > newest.comment_id} - {newest.author_id}
+    if not later:
         return False
-    bot_user_id = await asyncio.to_thread(lambda: context.tenant.zendesk.bot_user_id)
-    return any(one.author_id != bot_user_id for one in later)
+    others = later - {await asyncio.to_thread(lambda: context.tenant.zendesk.bot_user_id)}
+    if context.state.get("cycle", 0):
+        return bool(others)
+    for user_id in sorted(one for one in others if one > 0):
+        show = partial(context.tenant.zendesk.user, user_id)
+        if (await context.gate.read(Tool.ZENDESK_READ, "users.show", str(user_id), show)).is_staff:
+            return True
+    return False
 
 
 async def _ticket(context: StepContext) -> TicketView:

@@ -256,3 +256,21 @@ async def test_a_new_message_makes_the_open_question_stale(shop: Shop) -> None:
     states = await shop.rows("SELECT state FROM approval ORDER BY requested_at, state")
     assert [row["state"] for row in states] == ["stale", "pending"]
     assert shop.refunds() == []
+
+
+async def test_a_ticket_that_a_colleague_has_answered_is_left_alone_and_one_that_a_friend_wrote_on_is_not(
+    shop: Shop,
+) -> None:
+    friend = {"key": "friend", "name": "Bea Lund", "email": "bea.lund@customers.example"}
+    ticket = await shop.is_opened(charged_twice(others=[friend]))
+    doubles = shop.sandbox.doubles
+    doubles.zendesk.agent_writes(int(ticket), doubles.agent_id(), "Hi Ana, I am looking into this myself.")
+    await shop.work()
+    assert await shop.outcome(ticket) == ("ignored", "human_took_over")
+    assert (shop.said(ticket, public=True), shop.said(ticket, public=False)) == ([], [])
+    # Her next message asks again, and what somebody in copy adds answers nobody.
+    ana = int(str(doubles.zendesk.ticket(int(ticket))["requester_id"]))
+    doubles.zendesk.customer_writes(int(ticket), ana, "I was charged twice for order 1042, please refund one of them.")
+    doubles.zendesk.customer_writes(int(ticket), shop.keys.customers["friend"].zendesk_user_id, "She is right!")
+    await shop.work()
+    assert (await shop.run(ticket))["outcome"] != "ignored"
