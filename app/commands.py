@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def migrate(ctx: typer.Context, as_json: Json = False) -> None:
     """Bring the database to the schema of this version. Safe to repeat."""
-    from app.storage import migrate_storage
+    from app.migrate import migrate_storage
 
     commanding = _commanding(ctx)
     done = migrate_storage(commanding.settings)

@@ -96,7 +96,7 @@ def restore_command(
     from app.ambient import new_id
     from app.errors import UsageError
     from app.scopes import over_scoped
-    from graph.gate import set_draft_only
+    from graph.settlement.draft_only import set_draft_only
 
     if connector not in CONNECTORS:
         raise UsageError(f"unknown connector {connector!r}; write one of {', '.join(CONNECTORS)}")

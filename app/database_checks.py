@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import create_engine, pool
 
 from app.db import APPLICATION_ROLE, CONNECT_TIMEOUT_S, parse_url, psycopg_url, unreachable
 from app.findings import Check, note, ok, wrong
-from app.migrate import current_version, newest_version
-from app.migrations.libraries import EXEMPT_TABLES
+from app.schema import EXEMPT_TABLES, current_version, newest_version
 from app.storage import Storage
 
 OLDEST_SERVER: Final = 150_000
@@ -33,7 +31,7 @@ def database_findings(storage: Storage) -> Iterator[Check]:
             connection.read_only = True
             yield _server(connection, storage)
             yield _extension(connection)
-            is_current, finding = _schema(storage)
+            is_current, finding = _schema(connection)
             yield finding
             if is_current:
                 yield _role(connection)
@@ -62,11 +60,8 @@ def _extension(connection: psycopg.Connection[Any]) -> Check:
     return wrong("database pgvector", "not installed on the server", "install the package pgvector there")
 
 
-def _schema(storage: Storage) -> tuple[bool, Check]:
-    engine = create_engine(parse_url(storage.admin_url), poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        found = current_version(connection)
-    newest = newest_version()
+def _schema(connection: psycopg.Connection[Any]) -> tuple[bool, Check]:
+    found, newest = current_version(connection), newest_version()
     if found == newest:
         return True, ok("database schema", f"version {found}")
     return False, wrong("database schema", f"version {found or 'none'}, needs {newest}", "run `countersign migrate`")

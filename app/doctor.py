@@ -23,7 +23,6 @@ from app.settings import Environment, Provider, Settings
 from app.setup import policy_text
 from app.storage import locate
 from app.tenants import OrdersSettings, StripeSettings, TenantSettings, ZendeskSettings
-from connectors.claude.client import ClaudeAdapter
 from connectors.errors import ConnectorError
 from connectors.stripe.probe import Grant
 from connectors.stripe.probe import Probe as StripeProbe
@@ -121,6 +120,9 @@ def models(settings: Settings) -> Iterator[Check]:
     if wanted.provider is Provider.LOCAL:
         yield ok("models", "local: no network, no key")
         return
+    # Imported here, because the web process looks, too, and the vendor's SDK takes a second and 40 MB of it.
+    from connectors.claude.client import ClaudeAdapter  # noqa: PLC0415
+
     assert wanted.api_key is not None
     try:
         with ClaudeAdapter(

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.beside import attempt, pause
-from app.lookout import is_time
+from app.pace import is_time
 from connectors.errors import ConnectorError
 from graph.knowledge.refresh import Librarian, refresh
 

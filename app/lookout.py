@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.pace import is_time
 from connectors.errors import AccessDenied, ConnectorError
 from graph.breakers.watch import look
 from graph.intake.sweep import sweep
@@ -74,13 +74,6 @@ _STRIPE_EVENTS: Final = text(
      LIMIT 200
     """,
 )
-_PACE: Final = text(
-    """
-    INSERT INTO pace (tenant_id, task, done_at) VALUES (:tenant_id, :task, :now)
-    ON CONFLICT (tenant_id, task) DO UPDATE SET done_at = excluded.done_at WHERE pace.done_at <= :not_since
-    RETURNING task
-    """,
-)
 OVERDUE: Final = timedelta(seconds=5)
 """An event that no job took up for so long: its job was lost, or its worker."""
 
@@ -113,12 +106,6 @@ async def look_out(runtime: Runtime, tenant_id: str) -> None:
     if reconciles:
         await _reconcile(runtime, tenant_id, now)
     await _keep_time(runtime, tenant_id, now)
-
-
-async def is_time(session: AsyncSession, tenant_id: str, task: str, now: datetime, every: timedelta) -> bool:
-    """Whether this process is the one to do it now: the row of the task goes to one of them."""
-    values = {"tenant_id": tenant_id, "task": task, "now": now, "not_since": now - every}
-    return (await session.execute(_PACE, values)).scalar_one_or_none() is not None
 
 
 async def _watch(runtime: Runtime, tenant_id: str, now: datetime) -> None:

@@ -10,14 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from psycopg import sql
 from sqlalchemy import Connection, create_engine, pool
@@ -26,8 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import APPLICATION_ROLE, CONNECT_TIMEOUT_S, first_line, parse_url, psycopg_url, unreachable
 from app.errors import DatabaseError
 from app.migrations.libraries import install_library_tables
+from app.schema import MIGRATIONS, current_version, newest_version
+from app.settings import Settings
+from app.storage import locate
 
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 4_021_850_114
 """Key of the advisory lock; any number that nothing else in the database uses."""
 
@@ -60,10 +59,11 @@ def migrate(admin_url: str, *, login: str | None = None) -> Migrated:
     try:
         with _alone(plain_url):
             _prepare_role(plain_url, login)
+            with psycopg.connect(plain_url, connect_timeout=CONNECT_TIMEOUT_S) as asked:
+                before = current_version(asked)
             engine = create_engine(url, poolclass=pool.NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
             with engine.begin() as connection:
-                before = current_version(connection)
-                after = _run_steps(connection)
+                _run_steps(connection)
             install_library_tables(plain_url)
     except CommandError as error:
         raise DatabaseError(
@@ -76,26 +76,23 @@ def migrate(admin_url: str, *, login: str | None = None) -> Migrated:
             f"the database could not be migrated: {first_line(error)}; "
             "check the rights of the account in COUNTERSIGN_DATABASE_ADMIN_URL"
         ) from error
-    return Migrated(before=before, after=after)
+    return Migrated(before=before, after=newest_version())
 
 
-def newest_version() -> str:
-    """The version that this code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+def migrate_storage(settings: Settings) -> Migrated:
+    """Bring the database of these settings to the newest version.
+
+    Raises:
+        DatabaseError: it cannot be reached, or the account lacks a right.
+    """
+    with locate(settings) as storage:
+        return migrate(storage.admin_url, login=parse_url(storage.app_url).username)
 
 
-def current_version(connection: Connection) -> str | None:
-    """The version a database has; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _run_steps(connection: Connection) -> str:
+def _run_steps(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    return newest_version()
 
 
 def _config() -> Config:

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.beside import keep_looking
-from app.lookout import is_time
+from app.pace import is_time
 from graph.erasure.retention import BATCH, BEGINNING, drop_checkpoints, empty
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

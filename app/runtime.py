@@ -32,7 +32,8 @@ from graph.models.local.model import load_local_model
 from graph.models.prompts import Prompts
 from graph.models.reranking import RerankerError, load_reranker
 from graph.runs.advance import Advancer
-from graph.runtime import Runtime, Sessions, Tenant
+from graph.runtime import Runtime, Tenant
+from graph.tenancy import Sessions
 from kb.search import Rerank
 from policies.vocabulary import ModelRole
 

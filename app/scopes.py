@@ -16,9 +16,9 @@ from sqlmodel import col
 from app.errors import SettingsError
 from app.settings import Environment
 from app.tenants import StripeSettings, TenantSettings
-from graph.gate import set_draft_only
-from graph.runtime import Sessions
+from graph.settlement.draft_only import set_draft_only
 from graph.settlement.models import ConnectorState
+from graph.tenancy import Sessions
 
 ACTOR: Final = "settings"
 _BEGINS: Final = "over-scoped: "

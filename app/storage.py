@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import create_engine, pool
-from sqlalchemy.exc import SQLAlchemyError
+import psycopg
 
-from app.db import CONNECT_TIMEOUT_S, parse_url, unreachable
+from app.db import CONNECT_TIMEOUT_S, parse_url, psycopg_url, unreachable
 from app.embedded import EmbeddedServer
 from app.errors import DatabaseError
-from app.migrate import Migrated, current_version, migrate, newest_version
+from app.schema import current_version, is_current, newest_version
 from app.settings import Settings
 
 
@@ -40,20 +39,10 @@ def open_storage(settings: Settings) -> Iterator[Storage]:
     """
     with locate(settings) as storage:
         if storage.is_embedded:
-            migrate(storage.admin_url)
+            _bring_up_to_date(storage)
         else:
             _demand_current(storage)
         yield storage
-
-
-def migrate_storage(settings: Settings) -> Migrated:
-    """Bring the database of these settings to the newest version.
-
-    Raises:
-        DatabaseError: it cannot be reached, or the account lacks a right.
-    """
-    with locate(settings) as storage:
-        return migrate(storage.admin_url, login=parse_url(storage.app_url).username)
 
 
 @contextmanager
@@ -70,13 +59,22 @@ def locate(settings: Settings) -> Iterator[Storage]:
     yield Storage(app_url=app_url, admin_url=admin.get_secret_value() if admin else app_url, is_embedded=False)
 
 
+def _bring_up_to_date(storage: Storage) -> None:
+    with psycopg.connect(psycopg_url(parse_url(storage.admin_url)), connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        if is_current(connection):
+            return
+    # Imported here: most starts need none of it, and it takes a second and 20 MB.
+    from app.migrate import migrate  # noqa: PLC0415
+
+    migrate(storage.admin_url)
+
+
 def _demand_current(storage: Storage) -> None:
     url = parse_url(storage.app_url)
-    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
     try:
-        with engine.connect() as connection:
+        with psycopg.connect(psycopg_url(url), connect_timeout=CONNECT_TIMEOUT_S) as connection:
             found = current_version(connection)
-    except SQLAlchemyError as error:
+    except psycopg.Error as error:
         raise unreachable(url, error) from error
     if found != newest_version():
         raise DatabaseError(

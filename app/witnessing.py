@@ -21,7 +21,7 @@ from connectors.witness.folder import WitnessFolder
 from connectors.witness.service import WitnessService
 from graph.audit.publish import Sink, publish
 from graph.audit.sequence import Signer, sequence
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

@@ -11,20 +11,17 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from connectors.errors import AccessDenied, ConnectorError, VendorRefused
-from graph.audit.log import append
 from graph.breakers.tally import Happened, count
 from graph.errors import BudgetExhausted, ToolForbidden, ToolSwitchedOff
 from graph.runtime import Runtime, Tenant
+from graph.settlement.draft_only import set_draft_only
 from graph.settlement.models import ConnectorState
 from graph.settlement.switches import read_switches
 from graph.spending import Spending
@@ -180,45 +177,6 @@ class Gate:
                 now=self.runtime.now(),
                 new_id=self.runtime.new_id,
             )
-
-
-async def set_draft_only(
-    session: AsyncSession,
-    tenant_id: str,
-    connector: str,
-    *,
-    reason: str | None,
-    actor: str,
-    now: datetime,
-    new_id: Callable[[str], str],
-) -> bool:
-    """Let a connector fall back to draft-only with a reason, or act again with none. True where that changed anything.
-
-    The change leaves an event. In the session's transaction, as its last write.
-    """
-    falls = reason is not None
-    row = {
-        "tenant_id": tenant_id,
-        "connector": connector,
-        "is_draft_only": falls,
-        "reason": reason,
-        "scopes": [],
-        "changed_at": now,
-    }
-    statement = insert(ConnectorState).values(row)
-    changed = await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["tenant_id", "connector"],
-            set_={name: row[name] for name in ("is_draft_only", "reason", "changed_at")},
-            where=col(ConnectorState.is_draft_only).is_not(falls),
-        ).returning(col(ConnectorState.connector)),
-    )
-    if changed.scalar_one_or_none() is None:
-        return False
-    kind = "connector.draft_only" if falls else "connector.restored"
-    body = {"connector": connector} | ({"reason": reason} if falls else {})
-    await append(session, tenant_id=tenant_id, at=now, kind=kind, actor=actor, new_id=new_id, body=body)
-    return True
 
 
 async def draft_only_connectors(runtime: Runtime, tenant_id: str) -> frozenset[str]:

@@ -7,24 +7,20 @@ harnesses choose them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.orders.client import OrdersAdapter
 from connectors.orders.metadata import OrderMapping
 from connectors.stripe.client import StripeAdapter
 from connectors.zendesk.client import ZendeskAdapter
 from graph.models.gateway import Gateway
+from graph.tenancy import Sessions
 from graph.vault import Vault
 from kb.search import Rerank
-
-Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
-"""Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 

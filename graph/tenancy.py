@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NewType
 
 from sqlalchemy import DateTime, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
 TenantId = NewType("TenantId", str)
+
+Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
+"""Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
 
 EVERY_TENANT = "*"
 """Tenant of the rows that hold for all, such as the global kill switch. Readable by every tenant, writable by none."""

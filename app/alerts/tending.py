@@ -13,9 +13,9 @@ from app.alerts.raising import Looked, look
 from app.alerts.rules import RULES, Rule
 from app.beside import keep_looking
 from app.identity.accounts import Act
-from app.lookout import is_time
+from app.pace import is_time
 from app.tenants import AlertSettings
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

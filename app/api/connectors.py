@@ -22,7 +22,7 @@ from app.identity.roles import STEERERS
 from app.identity.service_tokens import Scope
 from app.settings import Settings
 from app.web.access import Guard, signed_in
-from graph.gate import set_draft_only
+from graph.settlement.draft_only import set_draft_only
 from graph.settlement.models import ConnectorState
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -145,13 +145,13 @@ def call(
     router.routes.append(route)
 
 
-def described(routes: Iterable[APIRoute]) -> dict[str, Any]:
-    """The description of the API."""
+def described(routes: Sequence[APIRoute]) -> dict[str, Any]:
+    """The description of the API that has these routes."""
     form = get_openapi(
         title="Countersign",
         version=VERSION,
         description="What the pages show and do, for programs. Times are ISO 8601 in UTC, money is whole minor units.",
-        routes=list(routes),
+        routes=routes,
         separate_input_output_schemas=False,
     )
     schemas = form.setdefault("components", {}).setdefault("schemas", {})

@@ -15,9 +15,9 @@ from app.autonomy.looking import ACTOR, look
 from app.autonomy.rules import AutonomyRules
 from app.beside import keep_looking
 from app.identity.accounts import Act
-from app.lookout import is_time
+from app.pace import is_time
 from app.tenants import AutonomySettings
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

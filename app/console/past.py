@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import DatabaseError
 from graph.decisions.past import read_past
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from policies.document import Policy
 from policies.whatif.comparing import WhatIf
 from policies.whatif.history import Prepared, prepared

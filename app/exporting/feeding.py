@@ -25,7 +25,7 @@ from app.notices.cursor import Cursor
 from connectors.errors import ConnectorError
 from graph.audit.log import append
 from graph.audit.models import AuditEvent
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from graph.vault import MasterKeyWithheld, Vault
 
 BATCH: Final = 500

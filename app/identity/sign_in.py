@@ -24,7 +24,7 @@ from app.identity.passwords import Checked, Passwords, unfit
 from app.identity.sessions import Lifetimes, Visitor, Way, open_session
 from graph.audit.log import append
 from graph.intake.receive import refused_knock
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 DOOR = "web"
 """Who writes an event of somebody who is not signed in."""

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.settings import Settings
 from app.tenants import TenantSettings
 from graph.audit.log import append
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from graph.vault import MasterKeyWithheld, Vault
 
 log = logging.getLogger(__name__)

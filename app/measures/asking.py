@@ -15,7 +15,7 @@ from app.measures.figures import Figure, Measured, NotMeasured, Prices
 from app.measures.reading import DIMENSIONS, Measures, Wanted, read_measures
 from app.problems import nearest
 from app.tenants import MeasuresSettings
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 DEFAULT_DAYS: Final = 30
 MOST_DAYS: Final = 366

@@ -21,7 +21,7 @@ from app.measures.batch import Folding
 from app.measures.folding import KINDS, VERSION, fold
 from app.measures.models import MeasureCount, MeasureCursor, MeasureRun
 from graph.audit.models import AuditEvent, AuditHead
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 BATCH: Final = 5_000
 LOOK_EVERY_S: Final = 1.0

@@ -15,14 +15,10 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from app.db import APPLICATION_ROLE
-
-CHECKPOINT_TABLES: Final = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
-QUEUE_TABLES: Final = ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics")
-EXEMPT_TABLES: Final = (*QUEUE_TABLES, "checkpoint_migrations", "alembic_version")
-"""Tables without a tenant: the queue, and the version numbers of the schema."""
+from app.schema import CHECKPOINT_TABLES, QUEUE_TABLES, STAMPED, libraries_here
 
 _OWN_THREADS: Final = SQL("split_part(thread_id, ':', 1) = current_setting('countersign.tenant', true)")
 
@@ -65,6 +61,7 @@ def _protection() -> list[Composed]:
         ]
     for name in QUEUE_TABLES:
         statements.append(SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(Identifier(name), role))
-    for name in ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"):
+    for name in QUEUE_TABLES:
         statements.append(SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(Identifier(f"{name}_id_seq"), role))
+    statements.append(SQL("COMMENT ON TABLE {} IS {}").format(Identifier(STAMPED), Literal(libraries_here())))
     return statements

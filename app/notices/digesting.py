@@ -10,9 +10,9 @@ from typing import Final
 
 from app.beside import keep_looking
 from app.identity.accounts import Act
-from app.lookout import is_time
 from app.notices.digest import WEEK, gather, tell
-from graph.runtime import Sessions
+from app.pace import is_time
+from graph.tenancy import Sessions
 
 LOOK_EVERY_S: Final = 60.0
 ACTOR: Final = "digest"

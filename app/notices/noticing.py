@@ -16,7 +16,7 @@ from app.notices.mailing import Mailer
 from app.notices.signing import decode_secret
 from app.notices.telling import Place, tell
 from app.settings import Settings
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

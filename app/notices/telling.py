@@ -22,7 +22,7 @@ from app.notices.mailing import Mailer
 from app.notices.messages import body_of, mail_of
 from app.notices.signing import headers_of
 from graph.audit.models import AuditEvent
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 50

@@ -24,8 +24,8 @@ from app.settings import Settings
 from app.tenants import TenantSettings
 from app.web.matrix import matrix_form
 from graph.rulebook import deciding, load_policy
-from graph.runtime import Sessions
 from graph.settlement.switches import read_switches
+from graph.tenancy import Sessions
 from policies.document import Policy
 from policies.money import Money
 from policies.tools import READS

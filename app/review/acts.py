@@ -33,7 +33,6 @@ from graph.lifecycle.authors import authors_of_loosening
 from graph.preferences import UnknownPreference, forget, remember
 from graph.queue import enqueue_effects, enqueue_tickets
 from graph.runs.models import RunState
-from graph.runtime import Sessions
 from graph.settlement.approvals import decide
 from graph.settlement.models import Approval, Effect, EffectKind, EffectState
 from graph.settlement.questions import Answer, AwaitsAnother, Decided, Forbidden, NotPending, Reply, Reviewer
@@ -41,6 +40,7 @@ from graph.settlement.requests import AlreadyIntended, Reserved, SwitchedOff
 from graph.settlement.reserve import Means, body_purpose, reserve
 from graph.settlement.stop import stop_run
 from graph.subjects import customer_of
+from graph.tenancy import Sessions
 from graph.undoing import undo_request
 from graph.vault import SubjectErased, Vault
 

@@ -12,9 +12,9 @@ from app.review.words import ACTIONS, INTENTS, SOURCES, TIERS, VERDICTS
 from app.run_story import Judged
 from connectors.stripe.wire import ChargeView
 from graph.dossier import Dossier
-from graph.nodes.answer import TAG, TAGS
 from graph.planning import Item
 from graph.sections import Section
+from graph.tags import TAG, TAGS
 from graph.verdicts import EXECUTABLE
 from policies.facts import CATALOGUE, Fact, FactType
 from policies.proposal import Candidate, Missing

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from graph.replay.running import Different, Forked, Identical, NotReplayed, forks, replays
 from graph.rulebook import deciding, load_policy
 from graph.runs.models import Run
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from graph.vault import Vault
 
 

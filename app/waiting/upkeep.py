@@ -18,7 +18,7 @@ from app.tenants import ReviewSettings
 from app.waiting import checks, claims
 from app.waiting.reminding import remind
 from app.waiting.rules import Assignment, QueueRules
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 log = logging.getLogger(__name__)
 

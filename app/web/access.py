@@ -31,7 +31,7 @@ from app.identity.roles import Role
 from app.identity.sessions import Lifetimes, Visitor, visitor_of
 from app.identity.tokens import same
 from app.web.places import Places, session_cookie
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_FIELD: Final = "csrf"

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import DatabaseError
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 _LOG: Final = logging.getLogger(__name__)
 EVERY_S: Final = 0.5

@@ -25,9 +25,9 @@ from app.web.confirming import Confirming
 from app.web.reading import read_run, read_runs
 from app.web.rendering import Renderer, static
 from graph.runs.models import Run
-from graph.runtime import Sessions
 from graph.settlement.models import Approval
 from graph.settlement.questions import Answer
+from graph.tenancy import Sessions
 from graph.vault import Vault
 
 CHOICES: Final = frozenset({Answer.APPROVE.value, Answer.REJECT.value})

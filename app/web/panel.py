@@ -32,8 +32,8 @@ from app.web.confirming import Confirming
 from app.web.live import Full, Pulse, version_of
 from app.web.rendering import Renderer, static
 from graph.preferences import CHOICES, Preference
-from graph.runtime import Sessions
 from graph.settlement.questions import Answer
+from graph.tenancy import Sessions
 from graph.verifying import Finding
 from kb.citation import cited_section
 from kb.errors import SectionNotFoundError

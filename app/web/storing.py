@@ -18,7 +18,7 @@ from app.errors import AppError, DatabaseError
 from graph.intake.models import Disposition
 from graph.intake.receive import Arrival, Received, receive_all
 from graph.queue import enqueue_stripe, enqueue_tickets
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 TOGETHER: Final = 100
 """Events of one transaction."""

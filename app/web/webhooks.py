@@ -29,7 +29,7 @@ from connectors.zendesk import signing as zendesk_signing
 from graph.audit.log import append
 from graph.intake.models import Disposition
 from graph.intake.receive import Arrival, refused_knock, stripe_arrival, zendesk_arrival
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from graph.tracing import received
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024

@@ -14,7 +14,7 @@ from app.measures.reading import DIMENSIONS, PERIOD_ONLY, Measures, Slice, Wante
 from evals.measures_check.month import Month
 from evals.measures_check.recompute import Recomputed, Told
 from graph.audit.log import NewEvent, append_all
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 PRICES = Prices(machine_hour_usd_cents=12, human_hour_usd_cents=3000, review_minutes=2, hand_off_minutes=7)
 BATCH = 2_000

@@ -22,7 +22,7 @@ from graph.audit.note import opened
 from graph.audit.proof import consistency_proof
 from graph.audit.sequence import Signer
 from graph.audit.tree import continues
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 CLAIM_S: Final = 60.0
 """A process that took a publication and died leaves it to the others after that."""

@@ -20,7 +20,8 @@ from connectors.zendesk.help_center import ArticleView, article_ids, changed_art
 from graph.audit.log import append
 from graph.intake.models import SweepCursor
 from graph.knowledge.articles import article_documents, article_source, macro_document
-from graph.runtime import Embed, Sessions
+from graph.runtime import Embed
+from graph.tenancy import Sessions
 from kb.documents import ParsedDocument
 from kb.errors import DocumentError
 from kb.ingest import IngestReport, ingest, retire_missing, sources_below

@@ -19,20 +19,14 @@ from graph.nodes.settle import effects_of
 from graph.nodes.verify import evidence
 from graph.outgoing import Outgoing, put_out
 from graph.settlement.approvals import edited_reply
-from graph.settlement.models import Effect, EffectKind
+from graph.settlement.models import Effect
 from graph.snapshot import Snapshot
 from graph.step import Step, StepContext, hand_off
+from graph.tags import TAG, TAGS
 from graph.undoing import values_of
 from graph.verdicts import Verdicts
 from graph.verifying import verify
 from policies.vocabulary import Reason, Tool
-
-TAG = "countersign"
-TAGS = {
-    EffectKind.REFUND.value: "refunded",
-    EffectKind.CANCEL_SUBSCRIPTION.value: "subscription_cancelled",
-    EffectKind.CANCEL_PAYMENT.value: "payment_cancelled",
-}
 
 
 async def answer(context: StepContext) -> Step:

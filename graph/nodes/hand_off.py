@@ -18,7 +18,7 @@ from graph.drafting import Draft, draft_of, paragraphs
 from graph.errors import ToolForbidden, ToolSwitchedOff
 from graph.models.gateway import Summarised
 from graph.models.triage import Triage
-from graph.nodes.answer import TAG, read_ticket
+from graph.nodes.answer import read_ticket
 from graph.nodes.settle import effects_of
 from graph.note import Findings, note_text
 from graph.outgoing import Outgoing, put_out
@@ -30,14 +30,13 @@ from graph.snapshot import Snapshot
 from graph.state import RunState
 from graph.step import Step, StepContext
 from graph.subjects import of_customer
+from graph.tags import HANDED_OFF_TAG, TAG
 from graph.undoing import values_of
 from graph.verdicts import Verdicts
 from graph.withholding import shows_models
 from policies.evaluate import decide
 from policies.facts import Facts
 from policies.vocabulary import ActionKind, Intent, Mode, ModelRole, Outcome, Reason, Tool, Verdict
-
-HANDED_OFF_TAG = "countersign_handoff"
 
 
 async def hand_off(context: StepContext) -> Step:

@@ -19,7 +19,7 @@ from graph.replay.redeciding import Flip, differences, flips, redecided
 from graph.rulebook import load_policy
 from graph.runs.artifacts import ArtifactMissing
 from graph.runs.models import Run
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 from graph.vault import SubjectErased, Vault
 from policies.document import Policy
 

@@ -17,8 +17,6 @@ from connectors.zendesk.update import NewComment, update_body
 from connectors.zendesk.wire import TicketView
 from graph.audit.log import NewEvent
 from graph.gate import Gate
-from graph.nodes.answer import TAG
-from graph.nodes.hand_off import HANDED_OFF_TAG
 from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
 from graph.settlement.changes import read_effect
@@ -26,6 +24,7 @@ from graph.settlement.models import Effect, EffectKind
 from graph.settlement.requests import EffectRequest
 from graph.settlement.reserve import Means, reserve_all
 from graph.subjects import of_customer
+from graph.tags import HANDED_OFF_TAG, TAG
 from policies.money import Money
 from policies.vocabulary import Outcome, Reason, Tool
 

@@ -15,8 +15,8 @@ from sqlalchemy import create_engine
 from app.db import parse_url
 from app.embedded import EmbeddedServer
 from app.errors import DatabaseError
-from app.migrate import Migrated, migrate, newest_version
-from app.migrations.libraries import EXEMPT_TABLES
+from app.migrate import Migrated, migrate
+from app.schema import EXEMPT_TABLES, STAMPED, current_version, is_current, newest_version
 from app.tables import metadata
 
 TENANT_TABLES = sorted(metadata().tables)
@@ -136,3 +136,20 @@ def test_rows_that_prove_something_cannot_be_deleted_by_the_application(database
 def test_an_event_of_the_log_cannot_be_changed_by_the_application(database_url: str) -> None:
     with psycopg.connect(database_url) as connection, pytest.raises(InsufficientPrivilege):
         connection.execute("UPDATE audit_event SET actor = 'nobody'")
+
+
+def test_a_migrated_database_is_known_as_current_and_one_of_another_library_is_not(admin_url: str) -> None:
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        assert is_current(connection)
+        connection.execute(f"COMMENT ON TABLE {STAMPED} IS 'pgqueuer 0.1'")
+        assert not is_current(connection)
+        migrate(admin_url)
+        assert is_current(connection)
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        assert not is_current(connection)
+
+
+def test_an_empty_database_is_of_no_version(empty_database: str) -> None:
+    with psycopg.connect(empty_database) as connection:
+        assert current_version(connection) is None
+        assert not is_current(connection)

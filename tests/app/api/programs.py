@@ -10,7 +10,7 @@ from app.identity import accounts, service_tokens
 from app.identity.accounts import Act, NewAccount
 from app.identity.roles import Role
 from app.identity.service_tokens import Scope, Wanted
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 
 async def a_token(

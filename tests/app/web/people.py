@@ -14,7 +14,7 @@ from app.identity.models import Account
 from app.identity.roles import Role
 from app.identity.sessions import Lifetimes, Way, open_session
 from app.identity.tokens import form_token
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 LIFETIMES = Lifetimes(timedelta(hours=4), timedelta(hours=24))
 

@@ -33,7 +33,7 @@ from app.ambient import new_id, vault_of
 from app.api.access import TENANT_HEADER, Called
 from app.db import Database
 from app.identity.roles import Role
-from app.migrations.libraries import EXEMPT_TABLES
+from app.schema import EXEMPT_TABLES
 from app.tables import metadata
 from app.web.access import FORM_HEADER, Declared, Signed, declared
 from app.web.app import create_app
