@@ -24,14 +24,14 @@ app = typer.Typer(name="corrections", help="What people corrected, and what is m
 def list_command(ctx: typer.Context, *, as_json: Json = False) -> None:
     """List what people corrected in the last 90 days, in groups, the largest first."""
     from app.api.corrections import group_form
-    from app.corrections.groups import corrections, grouped
+    from app.corrections.groups import grouped
     from app.corrections.keeping import LOOK_BACK
 
     commanding = commanding_of(ctx)
 
     async def work() -> list[Group]:
         async with commanding.tenant_session() as session:
-            return grouped(await corrections(session, commanding.tenant_id, since=commanding.now() - LOOK_BACK))
+            return await grouped(session, commanding.tenant_id, since=commanding.now() - LOOK_BACK)
 
     groups = commanding.run(work())
     if as_json:
@@ -39,8 +39,8 @@ def list_command(ctx: typer.Context, *, as_json: Json = False) -> None:
         return
     for one in groups:
         reason = f" ({one.reason_code})" if one.reason_code else ""
-        say([f"{len(one.runs):4} {one.cause.value:8} {one.intent} {one.action}, rule {one.rule or 'none'}{reason}"])
-        say([f"     {', '.join(run_id for run_id, _ in one.runs[:5])}{' ...' if len(one.runs) > 5 else ''}"])  # noqa: PLR2004
+        say([f"{one.count:4} {one.cause.value:8} {one.intent} {one.action}, rule {one.rule or 'none'}{reason}"])
+        say([f"     {', '.join(run_id for run_id, _ in one.runs[:5])}{' ...' if one.count > 5 else ''}"])  # noqa: PLR2004
     if not groups:
         say(["nobody corrected anything"])
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlmodel import col
 
+from graph.audit.catalogue import KINDS
 from graph.audit.log import spelled
 from graph.audit.models import AuditEvent
 from graph.lifecycle.desk import Compared, Desk
 from graph.lifecycle.requirements import Lacking, Standing, lacking, standing
 
+TOLD: Final = tuple(kind for kind in KINDS if kind.startswith("policy."))
+"""Kinds of events that are about versions. Named one by one, so that the log's index on kinds serves."""
 _NAMED_AS: Final = ("policy_hash", "before", "taken_back")
 
 
@@ -54,14 +57,18 @@ async def story_of(desk: Desk, compared: Compared) -> Story:
     version = compared.version
     async with desk.sessions() as session:
         has = await standing(session, desk.tenant_id, version.policy_hash, compared.base_hash)
-        named = or_(*(col(AuditEvent.body)[key].as_string() == version.policy_hash for key in _NAMED_AS))
-        query = (
-            select(AuditEvent)
-            .where(col(AuditEvent.tenant_id) == desk.tenant_id, col(AuditEvent.kind).startswith("policy."), named)
-            .order_by(col(AuditEvent.seq))
-        )
-        events = tuple((await session.execute(query)).scalars())
+        events = tuple((await session.execute(history_of(desk.tenant_id, version.policy_hash))).scalars())
     return Story(compared, has, lacking(version, compared.change, has), events)
+
+
+def history_of(tenant_id: str, policy_hash: str) -> Select[AuditEvent]:
+    """The events that name a version, in their order."""
+    named = or_(*(col(AuditEvent.body)[key].as_string() == policy_hash for key in _NAMED_AS))
+    return (
+        select(AuditEvent)
+        .where(col(AuditEvent.tenant_id) == tenant_id, col(AuditEvent.kind).in_(TOLD), named)
+        .order_by(col(AuditEvent.seq))
+    )
 
 
 def _event_line(event: AuditEvent) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Final, Literal, TypeVar
 
 from fastapi import APIRouter
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from app.api.access import Called
 from app.api.routing import Id, bad, call, conflict, missing
 from app.api.runs import READERS
 from app.corrections import incidents, keeping, proposing
-from app.corrections.groups import Cause, Group, corrections, grouped
+from app.corrections.groups import Cause, Group, grouped
 from app.corrections.keeping import LOOK_BACK, NotMade
 from app.corrections.models import CandidateScenario, CorrectionProposal, Incident, ProposalKind, ProposalState
 from app.corrections.scenarios import suite_text
@@ -37,8 +37,15 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Code = Annotated[str, StringConstraints(max_length=80, pattern=r"^[A-Za-z0-9_.:#-]*$")]
 
 
+class RunOf(BaseModel):
+    """A run and its ticket."""
+
+    run_id: str
+    ticket_id: str
+
+
 class GroupForm(BaseModel):
-    """Corrections that are alike. `runs` and `tickets` are the newest first."""
+    """Corrections that are alike. `runs` and `tickets` are of the newest of them, at most a hundred."""
 
     cause: Cause
     reason_code: str
@@ -49,6 +56,7 @@ class GroupForm(BaseModel):
     count: int
     runs: list[str]
     tickets: list[str]
+    pairs: list[RunOf] = Field(description="the same runs, each with its ticket")
     newest: datetime
 
 
@@ -171,12 +179,12 @@ class Corrections:
         """What people corrected, grouped, and what was made of it."""
         tenant_id = signed_in(request).tenant_id
         async with self.guard.sessions(tenant_id) as session:
-            found = await corrections(session, tenant_id, since=self.guard.now() - LOOK_BACK)
+            found = await grouped(session, tenant_id, since=self.guard.now() - LOOK_BACK)
             kept = await keeping.candidates(session, tenant_id)
             proposed = await proposing.proposals(session, tenant_id)
             happened = await incidents.incidents(session, tenant_id)
             return CorrectionsForm(
-                groups=[group_form(one) for one in grouped(found)],
+                groups=[group_form(one) for one in found],
                 candidates=[candidate_form(one) for one in kept],
                 proposals=[proposal_form(one) for one in proposed],
                 incidents=[incident_form(one) for one in happened],
@@ -291,9 +299,10 @@ def group_form(group: Group) -> GroupForm:
         action=group.action,
         rule=group.rule,
         section=group.section,
-        count=len(group.runs),
+        count=group.count,
         runs=[run_id for run_id, _ in group.runs],
         tickets=list(group.tickets),
+        pairs=[RunOf(run_id=run_id, ticket_id=ticket_id) for run_id, ticket_id in group.runs],
         newest=group.newest,
     )
 

@@ -1,7 +1,7 @@
 """What was decided in the past, kept ready in this process, so that a threshold that moves is answered at once.
 
-A snapshot is read when somebody first asks and again in the background once it is old; a page says from when it is.
-Nothing in it names a person. Each process keeps one for each tenant, for as long as it lives.
+A snapshot is read when the process begins, in the background, and again once it is old and somebody asks; a page says
+from when it is. Nothing in it names a person. Each process keeps one for each tenant, for as long as it lives.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,12 +60,22 @@ class Pasts:
     _curves: OrderedDict[tuple[str, str, Threshold], tuple[Past, Refunds]] = field(default_factory=OrderedDict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _reading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _beginning: asyncio.Task[None] | None = None
+
+    def begin(self, tenant_ids: Iterable[str], then: Callable[[str], Awaitable[object]]) -> None:
+        """Read the tenants' snapshots in the background, one after the other, so that nobody waits for one later.
+
+        Args:
+            tenant_ids: whose.
+            then: what else is worked out ahead for a tenant, from its snapshot.
+        """
+        self._beginning = asyncio.create_task(self._begin(sorted(tenant_ids), then), name="the pasts")
 
     async def of(self, tenant_id: str) -> Past:
-        """The tenant's snapshot. Whoever asks first waits for it."""
+        """The tenant's snapshot. Whoever asks before it is read waits for it."""
         async with self._lock(tenant_id):
             kept = self._kept.get(tenant_id)
-            if kept is None:
+            if kept is None or not kept.count:  # where nothing was decided yet, looking again costs nothing
                 kept = self._kept[tenant_id] = await self._read(tenant_id)
         is_old = not timedelta(0) <= self.now() - kept.taken_at < GROWS_OLD
         if is_old and tenant_id not in self._reading:
@@ -87,7 +97,7 @@ class Pasts:
 
     async def close(self) -> None:
         """End what is being read."""
-        tasks = list(self._reading.values())
+        tasks = [*self._reading.values(), *([self._beginning] if self._beginning is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,6 +111,14 @@ class Pasts:
         async with self.sessions(tenant_id) as session:
             history = await read_past(session, tenant_id, since=since)
         return Past(await asyncio.to_thread(prepared, history), since, taken_at)
+
+    async def _begin(self, tenant_ids: Iterable[str], then: Callable[[str], Awaitable[object]]) -> None:
+        for tenant_id in tenant_ids:
+            try:
+                await self.of(tenant_id)
+                await then(tenant_id)
+            except (DatabaseError, SQLAlchemyError) as error:
+                _LOG.warning("the past of %s is not read ahead (%s)", tenant_id, type(error).__name__)
 
     async def _renew(self, tenant_id: str) -> None:
         try:

@@ -22,6 +22,7 @@ from policies.locked import MOVES_MONEY
 from policies.money import exponent
 from policies.whatif.deciding import ACTS
 from policies.whatif.exposure import worst_day
+from policies.whatif.own_amounts import is_own, own_name, with_own_threshold
 from policies.whatif.refunds import Band, Point, Refunds, Turned
 from policies.whatif.thresholds import Threshold, ThresholdError, threshold_of, with_threshold
 from policies.whatif.tuning import Tuning, tuned
@@ -75,6 +76,8 @@ class Answer:
             nothing bounds them. `worst_then` with the value.
         turned: the largest refunds that would go another way.
         most_minor: where the histogram and the slider end; `step_minor` is one step of the slider.
+        own: the tier of its own that the intent and the segment would get; None where the tier's one amount is moved.
+        obstacle: why they cannot get one; None where they can, or need none.
         runs: the run of each of them, by ticket and time.
     """
 
@@ -92,6 +95,8 @@ class Answer:
     bands: Sequence[Band]
     most_minor: int
     step_minor: int
+    own: str | None = None
+    obstacle: str | None = None
     runs: Mapping[tuple[str, datetime], str] = field(default_factory=dict)
 
     @property
@@ -151,7 +156,7 @@ def _answer(version: PolicyVersion, policy: Policy, past: Past, refunds: Refunds
     value = wanted.at_most_minor if wanted.at_most_minor is not None else current or 0
     tickets, _ = refunds.turned(value)
     width = _width(refunds, current or 0)
-    moved = with_threshold(policy, refunds.threshold, value)
+    moved, own, obstacle = _moved(policy, refunds.threshold, value)
     return Answer(
         version=version,
         policy=policy,
@@ -167,7 +172,19 @@ def _answer(version: PolicyVersion, policy: Policy, past: Past, refunds: Refunds
         bands=refunds.bands(value, [width * number for number in range(1, BANDS + 1)]),
         most_minor=width * BANDS,
         step_minor=max(10 ** exponent(currency), _round_up(width * BANDS // STEPS)),
+        own=own,
+        obstacle=obstacle,
     )
+
+
+def _moved(policy: Policy, threshold: Threshold, value: int) -> tuple[Policy, str | None, str | None]:
+    """The policy with the value, the tier of its own that it is in, and why there can be none."""
+    if is_own(policy, threshold):
+        return with_threshold(policy, threshold, value), None, None
+    try:
+        return with_own_threshold(policy, threshold, value), own_name(threshold), None
+    except ThresholdError as error:
+        return with_threshold(policy, threshold, value), None, str(error)
 
 
 def _width(refunds: Refunds, current: int) -> int:

@@ -30,7 +30,8 @@ from app.web.rendering import Renderer, static
 from policies.errors import MoneyError
 from policies.money import Money, exponent
 from policies.whatif.bounds import CONFIDENCE
-from policies.whatif.thresholds import Threshold, ThresholdError, text_with_threshold
+from policies.whatif.own_amounts import is_own, own_name, text_with_own_threshold
+from policies.whatif.thresholds import ThresholdError, text_with_threshold, threshold_of
 
 KEPT: Final = {"Cache-Control": "max-age=300"}
 WIDTH: Final = 480
@@ -43,6 +44,8 @@ class MoveForm(BaseModel):
 
     tier: str = ""
     currency: str = ""
+    intent: str = ""
+    segment: str = ""
     at_most: str = ""
     act: str = ""
     why: str = ""
@@ -136,7 +139,7 @@ class ThresholdsPage:
         visitor = signed_in(request)
         if form.act not in {"publish", "canary", "schedule", "draft"}:
             raise Refused(HTTPStatus.BAD_REQUEST, "Not accepted", "Choose publish, canary, schedule or draft.")
-        text = await self._text(tenant_id, form)
+        text, tier = await self._text(tenant_id, form)
         version = await self.policies.store(visitor, text)
         there = f"/t/{quote(tenant_id)}/policy/{version.policy_hash}"
         if form.act == "draft":
@@ -159,11 +162,11 @@ class ThresholdsPage:
             told = "Stored, and nothing decides otherwise yet: what loosens needs what is listed below first."
             return RedirectResponse(f"{there}?{urlencode({'said': told})}", HTTPStatus.SEE_OTHER)
         told = done_text(changed=done.changed, share=done.share_percent, is_scheduled=done.schedule is not None)
-        back = {"of": f"{form.tier}.{form.currency}", "said": told}
+        back = {"of": f"{tier}.{form.currency}", "intent": form.intent, "segment": form.segment, "said": told}
         return RedirectResponse(f"/t/{quote(tenant_id)}/thresholds?{urlencode(back)}", HTTPStatus.SEE_OTHER)
 
-    async def _text(self, tenant_id: str, form: MoveForm) -> str:
-        """The published file with the amount in its place.
+    async def _text(self, tenant_id: str, form: MoveForm) -> tuple[str, str]:
+        """The published file with the amount in its place, and the tier that states it there.
 
         Raises:
             Refused: the amount is none, or cannot be set this way.
@@ -173,7 +176,11 @@ class ThresholdsPage:
         try:
             value = _amount(form.at_most, form.currency)
             if found is not None and value is not None:
-                return text_with_threshold(found[0].source_text, Threshold(form.tier, form.currency), value)
+                narrowed = {"intent": form.intent or None, "segment": form.segment or None}
+                threshold = threshold_of(found[1], f"{form.tier}.{form.currency}", **narrowed)
+                if is_own(found[1], threshold):
+                    return text_with_threshold(found[0].source_text, threshold, value), form.tier
+                return text_with_own_threshold(found[0].source_text, threshold, value), own_name(threshold)
         except (MoneyError, ThresholdError) as error:
             text = f"{sentence(error)} Nothing was stored."
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Not accepted", text) from error

@@ -10,6 +10,10 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+MOST_RUNS: Final = 100
+"""Runs of a group that are named, the newest ones. How many there are is always said."""
+_EVERY: Final = 2**31 - 1
+
 
 class Cause(StrEnum):
     """How people corrected."""
@@ -37,7 +41,7 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Corrections that are alike: a bug report. `runs` are pairs of run and ticket, the newest first."""
+    """Corrections that are alike: a bug report. `runs` are the newest of them, as pairs of run and ticket."""
 
     cause: Cause
     reason_code: str
@@ -45,17 +49,17 @@ class Group:
     action: str
     rule: str
     section: str
+    count: int
     runs: tuple[tuple[str, str], ...]
     newest: datetime
 
     @property
     def tickets(self) -> tuple[str, ...]:
-        """The tickets, each once, the newest first."""
+        """Their tickets, each once, the newest first."""
         return tuple(dict.fromkeys(ticket_id for _, ticket_id in self.runs))
 
 
-_CORRECTED: Final = text(
-    """
+_TOLD: Final = """
     WITH said AS (
       SELECT run_id, CASE state WHEN 'rejected' THEN 'rejected' ELSE 'edited' END AS cause,
              coalesce(reason_code, '') AS reason_code, decided_at AS at
@@ -70,22 +74,29 @@ _CORRECTED: Final = text(
        WHERE tenant_id = :tenant AND kind = 'refund' AND state = 'stopped' AND reason = 'human_took_over'
          AND created_at > :since
        GROUP BY run_id
+    ), told AS (
+      SELECT said.*, run.ticket_id, coalesce(run.actions -> 0 ->> 'intent', run.intents ->> 0, 'other') AS intent,
+             coalesce(run.actions -> 0 ->> 'kind', '') AS action, coalesce(run.actions -> 0 ->> 'rule', '') AS rule,
+             coalesce(run.actions -> 0 ->> 'section', '') AS section
+        FROM said JOIN run ON run.tenant_id = :tenant AND run.run_id = said.run_id
     )
-    SELECT said.*, run.ticket_id, coalesce(run.actions -> 0 ->> 'intent', run.intents ->> 0, 'other') AS intent,
-           coalesce(run.actions -> 0 ->> 'kind', '') AS action, coalesce(run.actions -> 0 ->> 'rule', '') AS rule,
-           coalesce(run.actions -> 0 ->> 'section', '') AS section
-      FROM said JOIN run ON run.tenant_id = :tenant AND run.run_id = said.run_id
-     WHERE CAST(:run_id AS text) IS NULL OR said.run_id = :run_id
-     ORDER BY said.at DESC, said.run_id LIMIT 5000
-    """
-)
+"""
+_OF_RUN: Final = text(f"{_TOLD} SELECT * FROM told WHERE run_id = :run_id ORDER BY at DESC")  # noqa: S608 - parts of our own
+GROUPS: Final = f"""
+    {_TOLD}
+    SELECT cause, reason_code, intent, action, rule, count(*) AS times, max(at) AS newest,
+           (array_agg(section ORDER BY at DESC, run_id))[1] AS section,
+           (array_agg(run_id ORDER BY at DESC, run_id))[1:CAST(:most AS int)] AS runs,
+           (array_agg(ticket_id ORDER BY at DESC, run_id))[1:CAST(:most AS int)] AS tickets
+      FROM told GROUP BY cause, reason_code, intent, action, rule
+     ORDER BY count(*) DESC, intent, cause, reason_code, action, rule
+    """  # noqa: S608
+"""The corrections in groups, in SQL: `tenant`, `since`, and `most` runs of each that are named."""
 
 
-async def corrections(
-    session: AsyncSession, tenant_id: str, *, since: datetime, run_id: str | None = None
-) -> list[Corrected]:
-    """What people corrected since a time, the newest first; of one run where it is named."""
-    rows = await session.execute(_CORRECTED, {"tenant": tenant_id, "since": since, "run_id": run_id})
+async def corrected(session: AsyncSession, tenant_id: str, *, since: datetime, run_id: str) -> list[Corrected]:
+    """What people corrected of a run since a time, the newest first."""
+    rows = await session.execute(_OF_RUN, {"tenant": tenant_id, "since": since, "run_id": run_id})
     return [
         Corrected(
             row.run_id,
@@ -102,23 +113,22 @@ async def corrections(
     ]
 
 
-def grouped(corrected: list[Corrected]) -> list[Group]:
-    """The corrections in groups, the largest first. Pure."""
-    found: dict[tuple[str, ...], list[Corrected]] = {}
-    for one in corrected:
-        key = (one.cause.value, one.reason_code, one.intent, one.action, one.rule)
-        found.setdefault(key, []).append(one)
-    groups = [
+async def grouped(
+    session: AsyncSession, tenant_id: str, *, since: datetime, most: int | None = MOST_RUNS
+) -> list[Group]:
+    """All corrections since a time in groups, the largest first, each with so many of its runs; None names all."""
+    rows = await session.execute(text(GROUPS), {"tenant": tenant_id, "since": since, "most": most or _EVERY})
+    return [
         Group(
-            cause=members[0].cause,
-            reason_code=members[0].reason_code,
-            intent=members[0].intent,
-            action=members[0].action,
-            rule=members[0].rule,
-            section=members[0].section,
-            runs=tuple((one.run_id, one.ticket_id) for one in members),
-            newest=members[0].at,
+            cause=Cause(row.cause),
+            reason_code=row.reason_code,
+            intent=row.intent,
+            action=row.action,
+            rule=row.rule,
+            section=row.section,
+            count=row.times,
+            runs=tuple(zip(row.runs, row.tickets, strict=True)),
+            newest=row.newest,
         )
-        for members in found.values()
+        for row in rows
     ]
-    return sorted(groups, key=lambda group: (-len(group.runs), group.intent, group.cause.value, group.reason_code))

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.corrections.groups import corrections
+from app.corrections.groups import corrected
 from app.corrections.models import CandidateScenario
 from app.corrections.scenarios import Case, scenario_text
 from app.identity.accounts import Act
@@ -43,7 +43,7 @@ async def keep(
     if known is not None:
         return known
     run = await session.get(Run, (tenant_id, run_id))
-    found = await corrections(session, tenant_id, since=act.now - LOOK_BACK, run_id=run_id)
+    found = await corrected(session, tenant_id, since=act.now - LOOK_BACK, run_id=run_id)
     if run is None or not found:
         return NotMade(f"nobody corrected a run {run_id!r} within 90 days; `countersign corrections list` names them")
     shelf = await shelf_of(session, vault, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
 from pydantic import BaseModel
@@ -26,6 +26,9 @@ from app.web.access import add, signed_in
 from app.web.forms import back_to, read
 from app.web.rendering import Renderer
 from policies.vocabulary import ActionKind
+
+GROUPS_SHOWN: Final = 25
+RUNS_SHOWN: Final = 8
 
 
 class ScenarioForm(BaseModel):
@@ -74,11 +77,14 @@ class CorrectionsPage:
     async def show(self, tenant_id: str, request: Request) -> Response:
         """Everything of the loop."""
         found = await self.corrections.list_corrections(request)
+        shown = found.groups if request.query_params.get("all") else found.groups[:GROUPS_SHOWN]
         return self.renderer.page(
             request,
             "corrections.html",
             tenant_id=tenant_id,
-            groups=found.groups,
+            groups=shown,
+            smaller=len(found.groups) - len(shown),
+            shown=RUNS_SHOWN,
             kept={one.run_id: one for one in found.candidates},
             candidates=found.candidates,
             opened=[one for one in found.proposals if one.state is ProposalState.OPEN],

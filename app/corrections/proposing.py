@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.autonomy.looking import Sessions
-from app.corrections.groups import Group, corrections, grouped
+from app.corrections.groups import Group, grouped
 from app.corrections.keeping import LOOK_BACK, NotMade
 from app.corrections.models import CorrectionProposal, ProposalKind, ProposalState
 from app.identity.accounts import Act
@@ -54,7 +54,7 @@ async def propose(sessions: Sessions, tenant_id: str, wanted: Wanted, act: Act) 
     """Make a proposal; one that is open for the group already is given back."""
     async with sessions() as session:
         known = await _open(session, tenant_id, wanted)
-        groups = grouped(await corrections(session, tenant_id, since=act.now - LOOK_BACK))
+        groups = await grouped(session, tenant_id, since=act.now - LOOK_BACK, most=None)
     group = next((one for one in groups if _is_of(one, wanted)), None)
     if known is not None:
         return known
@@ -94,7 +94,7 @@ async def end(
 
 def outline(group: Group) -> str:
     """What to write, for whoever keeps the articles and the replies. Pure."""
-    count, reason = len(group.runs), REASON_CODES.get(group.reason_code, "no reason given")
+    count, reason = group.count, REASON_CODES.get(group.reason_code, "no reason given")
     where = f"section {group.section}" if group.section else "no section, so one is missing"
     return (
         f"{count} time{'' if count == 1 else 's'} people {group.cause.value} what the agent proposed for "

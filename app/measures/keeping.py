@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 from sqlalchemy import delete, select, text
@@ -18,8 +19,9 @@ from sqlmodel import col
 
 from app.beside import keep_looking
 from app.measures.batch import Folding
+from app.measures.days import forget_days, keep_all_days, keep_days
 from app.measures.folding import KINDS, VERSION, fold
-from app.measures.models import MeasureCount, MeasureCursor, MeasureRun
+from app.measures.models import MeasureCount, MeasureCursor, MeasureDay, MeasureRun
 from graph.audit.models import AuditEvent, AuditHead
 from graph.tenancy import Sessions
 
@@ -70,6 +72,7 @@ async def empty(session: AsyncSession, tenant_id: str) -> None:
     """Forget everything that was folded, so that the log is folded from its first event."""
     await session.execute(delete(MeasureRun).where(col(MeasureRun.tenant_id) == tenant_id))
     await session.execute(delete(MeasureCount).where(col(MeasureCount.tenant_id) == tenant_id))
+    await session.execute(delete(MeasureDay).where(col(MeasureDay.tenant_id) == tenant_id))
     fresh = insert(MeasureCursor).values(_empty(tenant_id))
     kept = {name: fresh.excluded[name] for name in _empty(tenant_id) if name != "tenant_id"}
     await session.execute(fresh.on_conflict_do_update(index_elements=["tenant_id"], set_=kept))
@@ -100,6 +103,8 @@ async def _fold(session: AsyncSession, tenant_id: str, cursor: MeasureCursor, en
             follows = folding.latest.get(event.ticket_id or "")
             folding.run(event).follows = follows
         fold(folding, event)
+    changed = [run for run in folding.runs.values() if run.run_id not in known or session.is_modified(run)]
+    await forget_days(session, tenant_id, {run.started_at.astimezone(UTC).date() for run in changed})
     session.add_all([run for run_id, run in folding.runs.items() if run_id not in known])
     await _add_counts(session, folding)
     cursor.next_seq = end
@@ -148,11 +153,12 @@ async def _add_counts(session: AsyncSession, folding: Folding) -> None:
 
 
 async def fold_all(sessions: Sessions, tenant_id: str, *, most: int = BATCH) -> Folded:
-    """Fold until nothing is left, a transaction for each batch."""
+    """Fold until nothing is left, a transaction for each batch, and add up the days that are over."""
     while True:
         async with sessions(tenant_id) as session:
             folded = await fold_some(session, tenant_id, most=most)
         if folded.is_all:
+            await keep_all_days(sessions, tenant_id)
             return folded
 
 
@@ -181,3 +187,6 @@ class Measuring:
         while not (is_all or self.stopping.is_set()):
             async with self.sessions(tenant_id) as session:
                 is_all = (await fold_some(session, tenant_id)).is_all
+        if is_all:
+            async with self.sessions(tenant_id) as session:
+                await keep_days(session, tenant_id)

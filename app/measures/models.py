@@ -1,8 +1,8 @@
 """Tables of the measures. All of it is a cache of the log: dropped and folded again it is the same.
 
 `measure_run` has one row for each run, with what its events say as figures and short words. What belongs to no run, and
-calls outside by connector, are counted by day in `measure_count`. Nothing here is about a person: tickets and runs have
-ids, everything else is a number, a code or a label of the shop's.
+calls outside by connector, are counted by day in `measure_count`; days that are over are added up in `measure_day`.
+Nothing here is about a person: tickets and runs have ids, everything else is a number, a code or a label of the shop's.
 """
 
 from __future__ import annotations
@@ -108,6 +108,18 @@ class MeasureCount(TenantRow, table=True):
     count: int = 0
     bad: int = 0
     total_ms: int = Field(default=0, sa_type=BigInteger)
+
+
+class MeasureDay(TenantRow, table=True):
+    """The sums of the runs that began on a day which is over, whole (an empty `cut`) and by each dimension."""
+
+    __tablename__ = "measure_day"
+
+    day: date = Field(primary_key=True)
+    cut: str = Field(primary_key=True)  # empty, or a dimension
+    name: str = Field(primary_key=True)  # of the slice
+    over_from: datetime = utc_field()  # whoever asks as of then or later gets these sums
+    figures: dict[str, object] = json_field(default_factory=dict)
 
 
 class MeasureCursor(TenantRow, table=True):

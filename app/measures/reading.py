@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.measures.catalogue import LEDGER, MEASURES
 from app.measures.definitions import Scope
 from app.measures.figures import Figure, Measured, NotMeasured, Prices, Taken, share
-from app.measures.models import MeasureCount, MeasureCursor
+from app.measures.models import MeasureCount, MeasureCursor, MeasureDay
 from graph.audit.models import AuditHead
 
 DIMENSIONS: Final = ("intent", "segment", "channel", "language", "tier", "policy", "model")
@@ -85,10 +85,13 @@ _SUMS: Final[Mapping[str, str]] = {
     "unclaimed": "unclaimed",
 }
 _LISTS: Final[Mapping[str, tuple[str, str]]] = {
-    "resolution_s": ("greatest(0, floor(extract(epoch FROM ended_at - started_at)))::int", "resolved"),
+    "resolution_s": ("greatest(0, floor(date_part('epoch', ended_at - started_at)))::int", "resolved"),
     "intervened_after_s": ("intervened_after_s", "intervened_after_s IS NOT NULL"),
 }
 SUM_NAMES: Final = ("runs", *_COUNTS, *_SUMS)
+
+WHOLE: Final = ""
+"""The cut of what is not cut."""
 
 _SOME: Final = "tenant_id = :tenant_id AND started_at >= :since AND started_at < :until"
 _COUNTED: Final = "ended_at IS NOT NULL AND NOT is_shadow"
@@ -193,8 +196,13 @@ class _Cell:
     last_at: datetime | None
 
 
-def statement(wanted: Wanted) -> str:
-    """The one heavy statement: sums and lists of each point of the trend and each slice."""
+def statement(wanted: Wanted, *, from_day: bool = False) -> str:
+    """The one heavy statement: sums and lists of each point of the trend and each slice.
+
+    With `from_day` only of the days that `:without` does not name and that are not before `:from_day`.
+    """
+    besides = " AND started_at >= :from_day AND (started_at AT TIME ZONE 'UTC')::date <> ALL(:without)"
+    besides = besides if from_day else ""
     cut = wanted.by if wanted.by in DIMENSIONS else "''"
     sums = [
         *(f"count(*) FILTER (WHERE {condition}) AS {name}" for name, condition in _COUNTS.items()),
@@ -202,9 +210,9 @@ def statement(wanted: Wanted) -> str:
         *(f"array_agg({value}) FILTER (WHERE {condition}) AS {name}" for name, (value, condition) in _LISTS.items()),
     ]
     return f"""
-        SELECT floor(extract(epoch FROM started_at - :since) / :step_s)::int AS point, {cut} AS slice,
+        SELECT floor(date_part('epoch', started_at - :since) / :step_s)::int AS point, {cut} AS slice,
                count(*) AS runs, {", ".join(sums)}
-          FROM (SELECT *, {_FLAGS} FROM measure_run WHERE {wanted.where} AND {_COUNTED}) AS told
+          FROM (SELECT *, {_FLAGS} FROM measure_run WHERE {wanted.where} AND {_COUNTED}{besides}) AS told
          GROUP BY 1, 2
     """  # noqa: S608 - names of this file; values are parameters
 
@@ -213,8 +221,7 @@ async def read_measures(session: AsyncSession, tenant_id: str, wanted: Wanted, p
     """The figures, in the session's transaction."""
     # Compiling the many small sums would cost more than it saves.
     await session.execute(text("SET LOCAL jit = off"))
-    values = {**wanted.values(tenant_id), "step_s": wanted.step.total_seconds()}
-    rows = [_Row.of(row) for row in (await session.execute(text(statement(wanted)), values)).mappings()]
+    rows = await _rows(session, tenant_id, wanted)
     cursor = await session.get(MeasureCursor, tenant_id) or MeasureCursor(tenant_id=tenant_id)
     head = await session.get(AuditHead, tenant_id)
     whole = _slice("all", rows, prices)
@@ -239,7 +246,7 @@ async def read_measures(session: AsyncSession, tenant_id: str, wanted: Wanted, p
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of the statement."""
+    """One row of the statement, or of a day that is kept."""
 
     point: int
     slice: str
@@ -247,9 +254,43 @@ class _Row:
     lists: Mapping[str, Sequence[int]]
 
     @classmethod
-    def of(cls, row: RowMapping) -> _Row:
+    def of(cls, point: int, name: str, row: Mapping[str, Any]) -> _Row:
         sums = {name: int(row[name]) for name in SUM_NAMES}
-        return cls(row["point"], row["slice"], sums, {name: sorted(row[name] or ()) for name in _LISTS})
+        return cls(point, name, sums, {name: sorted(row[name] or ()) for name in _LISTS})
+
+
+async def _rows(session: AsyncSession, tenant_id: str, wanted: Wanted) -> list[_Row]:
+    """The days that are kept, and the runs of the others."""
+    kept = await _days_kept(session, tenant_id, wanted)
+    days = sorted({one.day for one in kept if one.cut == WHOLE})
+    cut = wanted.by if wanted.by in DIMENSIONS else WHOLE
+    found = [
+        _Row.of((one.day - wanted.since.date()) // wanted.step, one.name, one.figures)
+        for one in kept
+        if one.cut == cut and one.figures
+    ]
+    first = wanted.since
+    while first.date() in days:
+        first += timedelta(days=1)
+    if first < wanted.until:
+        values = {**wanted.values(tenant_id), "step_s": wanted.step.total_seconds(), "from_day": first, "without": days}
+        live = await session.execute(text(statement(wanted, from_day=True)), values)
+        found += [_Row.of(row["point"], row["slice"], dict(row)) for row in live.mappings()]
+    return found
+
+
+async def _days_kept(session: AsyncSession, tenant_id: str, wanted: Wanted) -> Sequence[MeasureDay]:
+    """What is kept of the period, whole and as it is cut; nothing where only some runs are asked about."""
+    if wanted.only or wanted.since != wanted.since.replace(hour=0, minute=0, second=0, microsecond=0):
+        return []
+    query = select(MeasureDay).where(
+        col(MeasureDay.tenant_id) == tenant_id,
+        col(MeasureDay.cut).in_([WHOLE, wanted.by or WHOLE]),
+        col(MeasureDay.day) >= wanted.since.date(),
+        col(MeasureDay.day) < wanted.until.date(),
+        col(MeasureDay.over_from) <= wanted.as_of,
+    )
+    return (await session.execute(query)).scalars().all()
 
 
 def _slice(name: str, rows: Sequence[_Row], prices: Prices) -> Slice:

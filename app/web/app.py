@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
@@ -31,6 +32,7 @@ from app.autonomy import page as autonomy_page
 from app.autonomy.tending import rules_of as autonomy_of
 from app.connections import page as connectors_page
 from app.console import controls_page, policy_page, thresholds_page
+from app.console.ahead import work_ahead
 from app.console.past import Pasts
 from app.corrections import page as corrections_page
 from app.db import Database
@@ -84,9 +86,13 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     tickets = TicketSight(adapters, now)
     guard = Guard(database.tenant, frozenset(settings.tenants), now, lifetimes, places, tickets)
     pulse, pasts = Pulse(database.tenant), Pasts(database.tenant, now)
+    files = {name: tenant.policy for name, tenant in settings.tenants.items()}
+    policies = api_policies.PolicyCalls(guard, pasts, new_id, files)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.pages:
+            pasts.begin(settings.tenants, partial(work_ahead, policies))
         yield
         await pulse.close()
         await pasts.close()
@@ -120,7 +126,7 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         installed = {name: place for name, tenant in settings.tenants.items() if (place := _installation(tenant))}
         sdks = {name: f"{place.origin}/zaf_sdk.js" for name, place in installed.items() if is_sandboxed(settings)}
         parts.append(embedding.routes(Embedding(guard, renderer, sign_in, installed, sdks)))
-        parts += _work(settings, guard, renderer, Answering(desk, confirming.is_needed), pasts)
+        parts += _work(settings, guard, renderer, Answering(desk, confirming.is_needed), policies)
     # The routes themselves: `include_router` would make each anew, and it is most of the time that a start takes.
     app.router.routes.extend(route for part in parts for route in part.routes)
     declared(app)
@@ -133,7 +139,9 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
     return app
 
 
-def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answering, pasts: Pasts) -> list[APIRouter]:
+def _work(
+    settings: Settings, guard: Guard, renderer: Renderer, answering: Answering, policies: api_policies.PolicyCalls
+) -> list[APIRouter]:
     """The queue, the trace, the accounts, the ops lead's pages, and the API with all of them."""
     vault, signer = answering.desk.vault, signer_here(settings)
     rules = {name: rules_of(tenant.review) for name, tenant in settings.tenants.items()}
@@ -148,9 +156,7 @@ def _work(settings: Settings, guard: Guard, renderer: Renderer, answering: Answe
     alerts = api_alerts.Alerts(guard, watched, new_id)
     connectors = api_connectors.Connectors(guard, settings, new_id)
     corrections = api_corrections.Corrections(guard, vault, new_id)
-    thresholds = api_thresholds.ThresholdCalls(guard, pasts)
-    files = {name: tenant.policy for name, tenant in settings.tenants.items()}
-    policies = api_policies.PolicyCalls(guard, pasts, new_id, files)
+    thresholds = api_thresholds.ThresholdCalls(guard, policies.pasts)
     controls = api_controls.ControlCalls(guard, new_id)
     reviews = api_review.Reviews(guard, answering.desk)
     api = [

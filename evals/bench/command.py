@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evals.bench.audit_log import audit_append, audit_verify
+from evals.bench.console import console
 from evals.bench.ingestion import ingestion
 from evals.bench.measures import measures
 from evals.bench.model_cost import model_cost
@@ -47,6 +48,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "model_cost": model_cost,
     "panel": panel,
     "measures": measures,
+    "console": console,
     "retrieval": retrieval,
     "ingest": ingestion,
 }
@@ -65,8 +67,8 @@ def bench(
     ] = False,
 ) -> None:
     """Measure, against bare baselines in the same run. Exit status 1 where a goal is missed."""
-    console = Console(stderr=True)
-    rows = [row for measure in chosen(names or []) for row in measure(is_quick=quick, say=console.print)]
+    terminal = Console(stderr=True)
+    rows = [row for measure in chosen(names or []) for row in measure(is_quick=quick, say=terminal.print)]
     if as_json:
         typer.echo(json.dumps({"quick": quick, "rows": [row.form() for row in rows]}))
     else:

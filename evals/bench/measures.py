@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
 import httpx
 import psycopg
 
-from app.ambient import new_id, new_token
 from app.db import Database
-from app.identity import accounts
-from app.identity.accounts import Act, NewAccount
 from app.identity.roles import Role
-from app.identity.sessions import Lifetimes, Way, open_session
+from app.measures.days import keep_all_days
 from app.measures.keeping import fold_all
 from app.settings import machine_clock
 from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from evals.measures_check.comparison import fill
 from evals.measures_check.month import Month
@@ -45,7 +43,6 @@ def measures(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     runs, asked = (100, 4) if is_quick else (2_000, 20)
     with opened_place() as place:
         token = asyncio.run(_filled(place, runs, say))
-        _copied(place)
         with process(
             "-m",
             "app.main",
@@ -60,44 +57,51 @@ def measures(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
 async def _filled(place: Place, runs: int, say: Callable[[str], None]) -> str:
     """A quarter of runs, folded, and somebody who may see them; the token of their session."""
     database = Database(place.storage.app_url, pool_size=2)
-    now = machine_clock()
     try:
-        start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
-        events = await fill(database.tenant, TENANT, Month(runs, 1, start=start, days=DAYS - 1), say)
-        started = time.perf_counter()
-        await fold_all(database.tenant, TENANT)
-        seconds = time.perf_counter() - started
-        say(f"measures: {events} events are folded, {events / seconds:.0f} a second")
-        token, act = new_token(), Act("bench", now, new_id)
-        async with database.tenant(TENANT) as session:
-            lead = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", (Role.OPS_LEAD,)), act)
-        async with database.tenant(TENANT) as session:
-            day = timedelta(hours=24)
-            await open_session(session, lead, way=Way.PASSWORD, token=token, lifetimes=Lifetimes(day, day), act=act)
-        return token
+        await keep_measures(database, runs, say)
+        copy_measures(place)
+        await keep_all_days(database.tenant, TENANT)
+        return await signed_in_reader(database, Role.OPS_LEAD)
     finally:
         await database.close()
 
 
-def _copied(place: Place) -> None:
+async def keep_measures(database: Database, runs: int, say: Callable[[str], None]) -> None:
+    """A quarter of runs until today in the log, and folded."""
+    start = machine_clock().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    events = await fill(database.tenant, TENANT, Month(runs, 1, start=start, days=DAYS - 1), say)
+    started = time.perf_counter()
+    await fold_all(database.tenant, TENANT)
+    seconds = time.perf_counter() - started
+    say(f"measures: {events} events are folded, {events / seconds:.0f} a second")
+
+
+def copy_measures(place: Place) -> None:
+    """The measures of the runs again and again; what was added up of them is forgotten."""
     with psycopg.connect(place.storage.admin_url, autocommit=True) as admin:
-        names = admin.execute(
-            "SELECT string_agg(column_name, ',') FROM information_schema.columns "
-            "WHERE table_name = 'measure_run' AND column_name <> 'run_id'"
-        ).fetchone()
-        assert names is not None
-        copies = (
-            f"INSERT INTO measure_run (run_id, {names[0]}) SELECT run_id || '/' || n, {names[0]} "  # noqa: S608
-            f"FROM measure_run, generate_series(2, {COPIES}) AS n"
-        )
-        admin.execute(copies.encode())
+        copy_rows(admin, "measure_run", {"run_id": "run_id || '/' || n"}, COPIES)
+        admin.execute("DELETE FROM measure_day")
         admin.execute("VACUUM ANALYZE measure_run")
 
 
+def copy_rows(admin: psycopg.Connection, table: str, keys: Mapping[str, str], copies: int) -> None:
+    """Every row of a table so many times; of its `keys`, the SQL that tells copy `n` from the others."""
+    found = admin.execute(
+        "SELECT string_agg(column_name, ',') FROM information_schema.columns"
+        " WHERE table_name = %s AND column_name <> ALL(%s)",
+        (table, list(keys)),
+    ).fetchone()
+    assert found is not None
+    into, values = ",".join(keys), ",".join(keys.values())
+    admin.execute(
+        f"INSERT INTO {table} ({into},{found[0]}) SELECT {values},{found[0]} "  # noqa: S608 - names of our own tables
+        f"FROM {table}, generate_series(2, {copies}) AS n".encode()
+    )
+
+
 async def _measured(place: Place, token: str, runs: int, asked: int, say: Callable[[str], None]) -> list[Row]:
-    base, cookies = f"http://127.0.0.1:{place.web_port}", {f"countersign-{TENANT}": token}
     rows = []
-    async with httpx.AsyncClient(base_url=base, cookies=cookies, trust_env=False, timeout=60) as client:
+    async with reading(place, token) as client:
         for name, path in PAGES.items():
             for _ in range(3):
                 await _opened(client, path)

@@ -10,21 +10,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 
 import httpx
 import psutil
 
-from app.ambient import new_id, new_token, vault_of
+from app.ambient import new_id, vault_of
 from app.db import Database
-from app.identity import accounts
-from app.identity.accounts import Act, NewAccount
 from app.identity.roles import Role
-from app.identity.sessions import Lifetimes, Way, open_session
 from app.settings import machine_clock
 from evals.bench.panel_runs import fill, furnish
 from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from graph.audit.log import append
 from graph.rulebook import publish
@@ -69,21 +66,13 @@ async def _filled(place: Place, runs: int, say: Callable[[str], None]) -> str:
             async with database.tenant(TENANT) as session:
                 await furnish(session, vault, TENANT, policy_hash, ticket)
         say(f"panel: {runs} runs are in the database")
-        token, act = new_token(), Act("bench", machine_clock(), new_id)
-        async with database.tenant(TENANT) as session:
-            lead = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", (Role.CS_LEAD,)), act)
-        async with database.tenant(TENANT) as session:
-            day = timedelta(hours=24)
-            await open_session(session, lead, way=Way.PASSWORD, token=token, lifetimes=Lifetimes(day, day), act=act)
-        return token
+        return await signed_in_reader(database, Role.CS_LEAD)
     finally:
         await database.close()
 
 
 async def _measured(place: Place, token: str, runs: int, rounds: int, say: Callable[[str], None]) -> list[Row]:
-    base, cookies = f"http://127.0.0.1:{place.web_port}", {f"countersign-{TENANT}": token}
-    limits = httpx.Limits(max_connections=WATCHING + 50)
-    async with httpx.AsyncClient(base_url=base, cookies=cookies, trust_env=False, limits=limits, timeout=60) as client:
+    async with reading(place, token, at_once=WATCHING + 50) as client:
         for ticket in range(1, 21):
             await _opened(client, ticket)
         firsts, began_s = [], _cpu_s()

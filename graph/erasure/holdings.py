@@ -77,6 +77,7 @@ HOLDINGS: Final[Mapping[str, Holding]] = {
     "checkpoint_migrations": Holding.MACHINERY,
     "measure_count": Holding.MACHINERY,
     "measure_cursor": Holding.MACHINERY,
+    "measure_day": Holding.MACHINERY,
     "measure_run": Holding.MACHINERY,
     "notice_cursor": Holding.MACHINERY,
     "pace": Holding.MACHINERY,

@@ -63,7 +63,7 @@ def with_value(text: str, name: str, written: str) -> str:
     found = next((value for value in values_of(text) if value.name == name), None)
     if found is None:
         raise ValueNotFound(f"the file states no value {name[:120]!r}: write it into the text")
-    start = _offset(text, found.line, found.column)
+    start = offset_of(text, found.line, found.column)
     quote = text[start : start + 1] if text[start : start + 1] in {'"', "'"} else ""
     start += len(quote)
     end = start + len(found.text)
@@ -98,8 +98,8 @@ def _called(item: Node, number: int) -> str:
     return identity.text if isinstance(identity, Scalar) else str(number)
 
 
-def _offset(text: str, line: int, column: int) -> int:
-    """Where a place is in the text. Lines are those of YAML."""
+def offset_of(text: str, line: int, column: int) -> int:
+    """Where a place, counted from 1, is in the text. Lines are those of YAML."""
     start = 0
     for _ in range(line - 1):
         ends = _BREAK.search(text, start)

@@ -25,6 +25,7 @@ from app.measures.keeping import rebuild
 from app.tenants import MeasuresSettings
 from app.web.app import create_app
 from connectors.sandbox.server import serve
+from evals.bench.kept_history import keep_history
 from evals.measures_check.comparison import fill
 from evals.measures_check.month import Month
 from graph.audit.sequence import sequence
@@ -32,7 +33,6 @@ from kb.ingest import ingest
 from kb.sources import read_documents
 from policies.parse import parse_policy
 from policies.shelf import shipped_text
-from tests.app.console.histories import keep_history
 from tests.app.web.door import TENANT
 from tests.app.web.door import settings_of as web_settings
 from tests.app.web.people import a_person, signed_in

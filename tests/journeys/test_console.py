@@ -8,10 +8,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from app.identity.roles import Role
+from evals.bench.kept_history import keep_history
 from graph.rulebook import deciding, load_policy
 from policies.parse import parse_policy
 from policies.shelf import library, shipped_text
-from tests.app.console.histories import keep_history
 from tests.app.web.people import Person, a_person
 from tests.journeys.browsing import NEEDS_BROWSER, PHONE, browsing, is_well
 from tests.journeys.shop import Shop, charged_twice
@@ -34,10 +34,10 @@ async def decides(shop: Shop) -> str:
         return str((await deciding(session, shop.tenant)).published)
 
 
-async def alone_up_to(shop: Shop) -> int:
+async def alone_up_to(shop: Shop, tier: str = "auto") -> int:
     async with shop.database.tenant(shop.tenant) as session:
         policy = await load_policy(session, shop.tenant, await decides(shop))
-    return dict(policy.tiers["auto"].at_most or {})["usd"]
+    return dict(policy.tiers[tier].at_most or {})["usd"]
 
 
 def at(shop: Shop) -> str:
@@ -118,6 +118,20 @@ async def test_a_threshold_is_moved_over_real_refunds_and_published_by_two_peopl
         await page.get_by_role("button", name="Let the version before decide again").click()
         await expect(page.get_by_text("It decides from now on.")).to_be_visible()
         assert await decides(shop) == before
+
+        # One intent of one segment gets an amount of its own, which is lower, so nobody else is needed.
+        await browser.opens(f"/t/{shop.tenant}/thresholds?intent=duplicate_charge&segment=vip&at_most=20")
+        await expect(figures.locator(".moved")).to_contain_text("$50.00 → $20.00")
+        await expect(page.get_by_text("a tier of their own")).to_contain_text("auto-duplicate_charge-vip")
+        await page.get_by_label("Why").fill("vips wrote to the shop")
+        await page.get_by_role("button", name="Publish").click()
+        await expect(page.get_by_role("status")).to_be_visible()
+        await expect(figures.locator(".moved")).to_contain_text("as it is now")
+        assert (await alone_up_to(shop), await alone_up_to(shop, "auto-duplicate_charge-vip")) == (5000, 2000)
+        # People decide for wholesale, so no amount can be moved there, and the page says so.
+        await browser.opens(f"/t/{shop.tenant}/thresholds?of=auto.usd&intent=duplicate_charge&segment=wholesale")
+        await expect(page.get_by_text("lines of the matrix overlap")).to_be_visible()
+        await expect(page.get_by_role("button", name="Publish")).to_have_count(0)
     told = [
         row["kind"] for row in await shop.rows("SELECT kind FROM audit_event WHERE kind LIKE 'policy.%' ORDER BY seq")
     ]
@@ -128,6 +142,8 @@ async def test_a_threshold_is_moved_over_real_refunds_and_published_by_two_peopl
         "policy.approved",
         "policy.published",
         "policy.rolled_back",
+        "policy.drafted",
+        "policy.published",
     ]
     await shop.balanced()
 

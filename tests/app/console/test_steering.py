@@ -15,6 +15,7 @@ from app.console.past import GROWS_OLD, Pasts
 from app.console.thresholds import Wanted, answered, deciding_version
 from app.db import Database
 from app.identity.roles import Role
+from evals.bench.kept_history import keep_history
 from graph.breakers.trips import trip
 from graph.rulebook import load_policy, publish
 from graph.settlement.models import Reservation
@@ -23,7 +24,6 @@ from policies.shelf import library, shipped_text
 from policies.whatif.comparing import Course, whatif
 from policies.whatif.thresholds import with_threshold
 from tests.app.api.programs import a_token, bearing
-from tests.app.console.histories import keep_history
 from tests.app.web.door import TENANT, Door, standing
 from tests.app.web.people import Person, a_person
 

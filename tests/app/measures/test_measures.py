@@ -17,6 +17,7 @@ from app.db import Database
 from app.errors import UsageError
 from app.measures.asking import wanted_of
 from app.measures.catalogue import LEDGER, MEASURES, definition_lines
+from app.measures.days import keep_all_days
 from app.measures.keeping import fold_some, rebuild
 from app.measures.reading import DIMENSIONS, statement
 from app.web.app import create_app
@@ -36,16 +37,22 @@ async def test_every_figure_is_the_one_that_other_code_computes_from_the_exporte
     told = [problem for event in month.events() for problem in problems(event.kind, event.body)]
     assert told == []
     await fill(database.tenant, TENANT, Month(60, 3), print)
-    for most in (7, 301, 1000):
+    for most in (7, 301, 500, 500):
         async with database.tenant(TENANT) as session:
             await fold_some(session, TENANT, most=most)
+        await keep_all_days(database.tenant, TENANT)  # later batches tell of days that are added up by then
     compared = await compare(database.tenant, TENANT, START, DAYS)
     assert compared.differences == ()
     assert compared.figures > 1000
+    async with database.tenant(TENANT) as session:
+        kept = (await session.execute(text("SELECT count(DISTINCT day), count(*) FROM measure_day"))).one()
+    assert kept[0] > DAYS - 12
+    assert kept[1] > 8 * kept[0]
 
     wrong = text("UPDATE measure_run SET approved = approved + 1, tool_ms = tool_ms + 1, reason = 'stale'")
     async with database.tenant(TENANT) as session:
         await session.execute(wrong)
+        await session.execute(text("DELETE FROM measure_day"))
     differing = {one.name for one in (await compare(database.tenant, TENANT, START, DAYS)).differences}
     assert differing >= {"automation_rate", "quality", "cost_tools", "cost_per_success", "edit_rate", "causes"}
     folded = await rebuild(database.tenant, TENANT)

@@ -1,0 +1,32 @@
+"""What the ops lead's pages need at size: an index for the runs of one outcome, and days of measures added up.
+
+Revision ID: 0029
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from app.migrations.protection import CHANGE, protect
+
+revision = "0029"
+down_revision = "0028"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("run_outcome", "run", ["tenant_id", "outcome", "started_at"], unique=False)
+    op.create_table(
+        "measure_day",
+        sa.Column("tenant_id", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("cut", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("over_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("figures", postgresql.JSONB(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "day", "cut", "name"),
+    )
+    protect("measure_day", CHANGE)
