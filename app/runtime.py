@@ -86,6 +86,7 @@ def tenant_of(
         default_segment=settings.default_segment,
         reissues_lost_refunds=stripe.reissue_lost_refunds,
         help_center=zendesk.help_center,
+        hold_out_percent=settings.measures.hold_out_percent,
     )
 
 

@@ -267,6 +267,13 @@ class MeasuresSettings(BaseModel):
         description="minutes of a ticket after it was handed off; where left out, the imported baseline's handle time",
         examples=[7],
     )
+    hold_out_percent: int = Field(
+        default=0,
+        ge=0,
+        le=50,
+        description="share of the tickets that people have alone, so that the others can be compared with them",
+        examples=[5],
+    )
 
 
 class AutonomySettings(BaseModel):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
 from sqlalchemy import Index, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,8 @@ from graph.errors import PolicyMissing
 from graph.tenancy import TenantRow, utc_field
 from policies.document import Policy
 from policies.parse import parse_policy
+
+TEN_THOUSAND: Final = 10_000
 
 
 class VersionState(StrEnum):
@@ -36,10 +39,11 @@ class VersionState(StrEnum):
 
 
 class Arm(StrEnum):
-    """Which of two versions a ticket is decided by while a canary runs."""
+    """Which of two versions a ticket is decided by while a canary runs, or that people have it for comparison."""
 
     STABLE = "stable"
     CANARY = "canary"
+    HELD_OUT = "held_out"
 
 
 class PolicyVersion(TenantRow, table=True):
@@ -105,7 +109,12 @@ class Deciding:
 def place_of(tenant_id: str, ticket_id: str) -> int:
     """Where a ticket stands among ten thousand, for ever and on every machine: a share of them is the first so many."""
     digest = hashlib.sha256(f"{tenant_id}\x00{ticket_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) % 10_000
+    return int.from_bytes(digest[:8]) % TEN_THOUSAND
+
+
+def is_held_out(tenant_id: str, ticket_id: str, percent: int) -> bool:
+    """Whether a ticket is among the share that people have alone: the last so many, as a canary has the first ones."""
+    return place_of(tenant_id, ticket_id) >= TEN_THOUSAND - 100 * percent
 
 
 async def deciding(session: AsyncSession, tenant_id: str) -> Deciding:

@@ -43,6 +43,7 @@ class Tenant:
     default_segment: str = "standard"
     reissues_lost_refunds: bool = False
     help_center: bool = False
+    hold_out_percent: int = 0  # of the tickets, which people have alone, so that there is something to compare with
     channels: frozenset[str] = frozenset({"email", "web", "api", "mobile", "mobile_sdk", "web_form"})
 
 

@@ -49,7 +49,8 @@ class RunState(TypedDict, total=False):
 class RunContext:
     """What a worker brings to one advance of a run. Not checkpointed.
 
-    `token` is the fencing token of the ticket's lease; `give_up` makes every node but the last ones hand off. `recent`
+    `token` is the fencing token of the ticket's lease; `give_up` makes every node but the last ones hand off; with
+    `is_held_out` nothing of the run leaves, because people have its ticket alone. `recent`
     holds the artifacts that this advance stored or read, by id: they never change, so no node reads one twice.
     """
 
@@ -58,3 +59,4 @@ class RunContext:
     give_up: Reason | None = None
     recent: dict[str, object] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
+    is_held_out: bool = False

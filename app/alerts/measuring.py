@@ -88,7 +88,7 @@ async def _run_figure(
     ended = " AND state = 'ended'" if rule.name in _ENDED else ""
     query = text(
         f"SELECT {_RUNS[rule.name]} AS value, count(*) AS counted FROM run"  # noqa: S608 - parts of our own
-        f" WHERE tenant_id = :tenant AND started_at > :since AND started_at <= :until{ended}"
+        f" WHERE tenant_id = :tenant AND arm <> 'held_out' AND started_at > :since AND started_at <= :until{ended}"
     )
     row = (await session.execute(query, {"tenant": tenant_id, "since": since, "until": until})).one()
     return int(row.value or 0), int(row.counted)

@@ -66,6 +66,8 @@ class MeasuresForm(BaseModel):
     safety_beside_runs: dict[str, int]
     running: int
     shadow: int
+    held_out_requests: int
+    held_out: dict[str, FigureForm] = Field(description="the measures of requests that people had alone")
     events_folded: int
     events: int
 
@@ -177,6 +179,8 @@ def form_of(answer: Answer) -> MeasuresForm:
         safety_beside_runs=dict(measures.safety),
         running=measures.running,
         shadow=measures.shadow,
+        held_out_requests=measures.held_out.requests,
+        held_out=_figures(measures.held_out.figures()),
         events_folded=measures.seen,
         events=measures.size,
     )

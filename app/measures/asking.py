@@ -141,11 +141,12 @@ def _span(seconds: int) -> str:
 
 
 def csv_rows(answer: Answer) -> Iterator[list[str]]:
-    """Every figure as a row of a file: of the whole, of each slice, of each point of the trend, and of the baseline."""
+    """Every figure as a row of a file: the whole, what was held out, before, each slice, each point of the trend."""
     measures = answer.measures
     yield ["cut", "value", "measure", "name", "unit", "figure", "part", "over", "not_measured_because"]
     by = measures.wanted.by or ""
     parts: list[tuple[str, str, Mapping[str, Figure]]] = [("all", "", measures.whole.figures)]
+    parts += [("held out", "", measures.held_out.figures())] if measures.held_out.requests else []
     parts += [("baseline", "", answer.baseline.figures())]
     parts += [(by, one.name, one.figures) for one in measures.slices]
     parts += [("from", one.name, one.figures) for one in measures.trend]

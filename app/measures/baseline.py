@@ -140,8 +140,10 @@ class Baseline:
         time = (
             Measured(row["resolution_s"], tickets) if "resolution_s" in row else NotMeasured("no times were imported")
         )
+        hand = Measured(row["handle_s"], tickets) if "handle_s" in row else NotMeasured("no times were imported")
         return {
             "time_to_resolution": time,
+            "handle_time": hand,
             "reopen_rate": share(row.get("reopened", 0), row.get("reopened_known", 0), "ticket that says"),
             "csat": share(row.get("rated_good", 0), row.get("rated", 0), "rating"),
         }

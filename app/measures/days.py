@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from app.measures.models import MeasureCursor, MeasureDay
 from app.measures.reading import DIMENSIONS, RECONTACT_DAYS, WHOLE, Wanted, statement
-from graph.runtime import Sessions
+from graph.tenancy import Sessions
 
 MOST_DAYS: Final = 400
 """How far back days are kept."""

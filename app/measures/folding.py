@@ -8,7 +8,7 @@ anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.measures.batch import Event, Folding, intervened, recall, remember, since
@@ -16,7 +16,9 @@ from app.measures.calls import model_called, tool_called, tool_of_run
 from app.measures.models import UNKNOWN, MeasureRun
 from policies.vocabulary import Outcome, Reason
 
-VERSION: Final = 1
+VERSION: Final = 2
+HELD_OUT: Final = "held_out"
+"""The arm of the runs whose tickets people have alone."""
 RECONTACT_WITHIN: Final = timedelta(days=7)
 BY_A_PERSON: Final = frozenset({"person", "stopped_by_person"})
 """Reasons of a stop that a person made."""
@@ -40,6 +42,8 @@ def fold(folding: Folding, event: Event) -> None:
 def _started(folding: Folding, run: MeasureRun, event: Event) -> None:
     run.has_start, run.started_at = True, event.at
     run.policy = str(event.body.get("policy_hash") or UNKNOWN)
+    run.is_held_out = event.body.get("arm") == HELD_OUT
+    run.is_shadow = run.is_shadow or run.is_held_out
     cursor = folding.cursor
     cursor.first_run_at = cursor.first_run_at or event.at
     before = folding.runs.get(run.follows) if run.follows is not None else None
@@ -255,6 +259,13 @@ def _rated(folding: Folding, event: Event) -> None:
         folding.runs[run_id].rating = event.body.get("score")
 
 
+def _solved(folding: Folding, event: Event) -> None:
+    run = folding.runs.get(folding.latest.get(event.ticket_id or "", ""))
+    if run is not None and run.is_held_out:
+        solved_at = datetime.fromisoformat(str(event.body["solved_at"]))
+        run.solved_after_s = max(0, int((solved_at - run.started_at).total_seconds()))
+
+
 def _claimed(folding: Folding, event: Event) -> None:
     remember(folding.cursor, "claims", str(event.body.get("item_id")), event.at.isoformat())
 
@@ -270,6 +281,7 @@ def _safety(folding: Folding, event: Event) -> None:
 _OF_NO_RUN: Final[Mapping[str, Callable[[Folding, Event], None]]] = {
     "tool.called": tool_called,
     "ticket.rated": _rated,
+    "ticket.solved": _solved,
     "review.claimed": _claimed,
     "review.released": _released,
     "refund.orphan": _safety,

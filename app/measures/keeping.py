@@ -25,6 +25,8 @@ from app.measures.models import MeasureCount, MeasureCursor, MeasureDay, Measure
 from graph.audit.models import AuditEvent, AuditHead
 from graph.tenancy import Sessions
 
+_OF_TICKETS: Final = frozenset({"run.started", "ticket.rated", "ticket.solved"})
+"""Kinds that are about the newest run of their ticket."""
 BATCH: Final = 5_000
 LOOK_EVERY_S: Final = 1.0
 
@@ -113,7 +115,7 @@ async def _fold(session: AsyncSession, tenant_id: str, cursor: MeasureCursor, en
 
 async def _opened(session: AsyncSession, tenant_id: str, cursor: MeasureCursor, events: Sequence[Any]) -> Folding:
     """The rows that these events are about: their runs, the newest runs of their tickets, and what those follow."""
-    tickets = sorted({one.ticket_id for one in events if one.ticket_id and one.kind in {"run.started", "ticket.rated"}})
+    tickets = sorted({one.ticket_id for one in events if one.ticket_id and one.kind in _OF_TICKETS})
     rows = await session.execute(_LATEST, {"tenant_id": tenant_id, "tickets": tickets})
     latest = {row.ticket_id: row.run_id for row in rows}
     folding = Folding(tenant_id, cursor, latest=latest)

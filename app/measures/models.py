@@ -51,6 +51,8 @@ class MeasureRun(TenantRow, table=True):
     reason: str | None = None
 
     is_shadow: bool = False
+    is_held_out: bool = False  # people have the ticket alone, so that the others can be compared with it
+    solved_after_s: int | None = None  # of a held-out one: when people had solved its ticket
     is_covered: bool = False  # the policy let the agent do it, alone or after a yes
     is_taken_over: bool = False
     is_recontacted: bool = False  # the customer wrote again within seven days of its end

@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from app.measures.catalogue import LEDGER, MEASURES
 from app.measures.definitions import Scope
-from app.measures.figures import Figure, Measured, NotMeasured, Prices, Taken, share
+from app.measures.figures import Figure, Measured, NotMeasured, Prices, Taken, percentile, share
 from app.measures.models import MeasureCount, MeasureCursor, MeasureDay
 from graph.audit.models import AuditHead
 
@@ -156,6 +156,28 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What became of requests that people had alone; nothing of them counts elsewhere.
+
+    `covered` is how many of them the agent would have done, alone or after a yes.
+    """
+
+    requests: int = 0
+    covered: int = 0
+    rated: int = 0
+    rated_good: int = 0
+    solved_s: tuple[int, ...] = ()
+
+    def figures(self) -> dict[str, Figure]:
+        """What can be compared, by the measure's id."""
+        return {
+            "coverage": share(self.covered, self.requests, "held-out request"),
+            "csat": share(self.rated_good, self.rated, "rating"),
+            "time_to_resolution": percentile(self.solved_s, 0.5, "held-out ticket that was solved"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """All that there is to show of a period.
 
@@ -172,6 +194,7 @@ class Measures:
     safety: tuple[tuple[str, int], ...]
     running: int
     shadow: int
+    held_out: HeldOut
     seen: int
     size: int
     folded_until: datetime | None
@@ -238,6 +261,9 @@ async def read_measures(session: AsyncSession, tenant_id: str, wanted: Wanted, p
         safety=tuple(await _safety(session, tenant_id, wanted)),
         running=others.running,
         shadow=others.shadow,
+        held_out=HeldOut(
+            others.held, others.held_covered, others.held_rated, others.held_good, tuple(sorted(others.solved_s or ()))
+        ),
         seen=cursor.next_seq,
         size=head.size if head is not None else 0,
         folded_until=cursor.folded_until,
@@ -319,10 +345,22 @@ def _slices(rows: Sequence[_Row], prices: Prices) -> Iterator[Slice]:
         yield _slice(REST, [row for _, some in ranked[MOST_SLICES:] for row in some], prices)
 
 
+_HELD: Final = "is_held_out AND ended_at IS NOT NULL AND outcome <> 'ignored'"
+_HELD_COUNTS: Final = {
+    "held": "true",
+    "held_covered": "is_covered",
+    "held_rated": "rating IS NOT NULL",
+    "held_good": "rating = 'good'",
+}
+
+
 def _others(wanted: Wanted) -> str:
+    held = ", ".join(f"count(*) FILTER (WHERE {_HELD} AND {what}) AS {name}" for name, what in _HELD_COUNTS.items())
     return f"""
         SELECT count(*) FILTER (WHERE ended_at IS NULL) AS running,
-               count(*) FILTER (WHERE ended_at IS NOT NULL AND is_shadow) AS shadow
+               count(*) FILTER (WHERE ended_at IS NOT NULL AND is_shadow AND NOT is_held_out) AS shadow,
+               {held},
+               array_agg(solved_after_s) FILTER (WHERE {_HELD} AND solved_after_s IS NOT NULL) AS solved_s
           FROM measure_run WHERE {wanted.where} AND (ended_at IS NULL OR is_shadow)
     """  # noqa: S608
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.measures.definitions import ANSWERS, FATE, RUN, Group, Measure, Unit, ratio, time_at
-from app.measures.figures import Figure, Measured, Taken, share
+from app.measures.figures import Figure, Measured, NotMeasured, Taken, human_s, share
 from policies.whatif.bounds import lower_bound
 
 
@@ -18,6 +18,13 @@ def _floor(taken: Taken) -> Figure:
 
 def _edit(taken: Taken) -> Figure:
     return share(taken.sums["edit_permille"], 1000 * taken.sums["edited"], "edited draft")
+
+
+def _handled(taken: Taken) -> Figure:
+    seconds, requests = human_s(taken.sums, taken.prices), taken.sums["requests"]
+    if isinstance(seconds, NotMeasured):
+        return seconds
+    return Measured(seconds / requests, requests) if requests else NotMeasured("there is no request")
 
 
 SERVICE_MEASURES: Final = (
@@ -220,6 +227,19 @@ SERVICE_MEASURES: Final = (
         Unit.SECONDS,
         (*ANSWERS, "effect.reserved", "effect.stopped", "run.waiting", "run.woken", "run.taken_over"),
         time_at("intervened_after_s", 0.5, "intervention whose beginning is known"),
+        more_is_better=False,
+    ),
+    Measure(
+        "handle_time",
+        "People's time for a request",
+        Group.PEOPLE,
+        "How long people had a request in their hands: measured where they took the question first, as the "
+        "settings state it elsewhere. Of imported old tickets it is the median of what they say.",
+        "(seconds from taking a question to answering it + stated minutes of answers without that + stated minutes of "
+        "hand-offs) / requests",
+        Unit.SECONDS,
+        ("review.claimed", *ANSWERS, *RUN),
+        _handled,
         more_is_better=False,
     ),
 )

@@ -118,6 +118,7 @@ class MeasurePage:
             columns=[BY_ID[name] for name in COLUMNS],
             rows=[_row(one, by) for one in measures.slices],
             groups=[(group, _lines(group, answer)) for group in Group],
+            compared=_compared(answer),
             definitions=MEASURES,
             has_baseline=bool(answer.baseline.rows),
             baseline=answer.baseline,
@@ -201,6 +202,17 @@ def _lines(group: Group, answer: Answer) -> list[Line]:
     old = answer.baseline.figures()
     figures = answer.measures.whole.figures
     return [_line(one.id, [figures[one.id], old.get(one.id)]) for one in MEASURES if one.group is group]
+
+
+def _compared(answer: Answer) -> list[Line]:
+    """What the agent, people alone, and the time before have in common; nothing where there is only the agent."""
+    held, old = answer.measures.held_out, answer.baseline.figures()
+    if not held.requests and not old:
+        return []
+    alone = held.figures() if held.requests else {}
+    whole = answer.measures.whole.figures
+    names = [one.id for one in MEASURES if one.id in alone or one.id in old]
+    return [_line(name, [whole[name], alone.get(name), old.get(name)]) for name in names]
 
 
 def _row(one: Slice, by: str) -> Line:

@@ -71,7 +71,7 @@ async def compare(sessions: Sessions, tenant_id: str, since: datetime, days: int
         if by is None:
             pairs = [(shown.whole, runs), *_points(shown, runs)]
             found += _rest(shown, again, runs)
-            figures += len(shown.ledger) + len(shown.causes) + 2 * len(shown.connectors)
+            figures += 5 + len(shown.ledger) + len(shown.causes) + 2 * len(shown.connectors)
         elif sum(one.sums["runs"] for one in shown.slices) != len(runs):
             found.append(Difference(by, "runs", sum(one.sums["runs"] for one in shown.slices), len(runs)))
         for one, some in pairs:
@@ -118,6 +118,10 @@ def _rest(shown: Measures, again: Recomputed, runs: list[Told]) -> Iterator[Diff
         yield Difference("whole", "ledger", shown.ledger, again.ledger(runs))
     if dict(shown.causes) != again.causes(runs):
         yield Difference("whole", "causes", dict(shown.causes), dict(again.causes(runs)))
+    held = shown.held_out
+    of_people = (held.requests, held.covered, held.rated, held.rated_good, list(held.solved_s))
+    if of_people != again.held_out(wanted.since, wanted.until):
+        yield Difference("whole", "held_out", of_people, again.held_out(wanted.since, wanted.until))
     connectors = {one.tool: (one.calls, one.lost) for one in shown.connectors}
     if connectors != again.connectors(wanted.since, wanted.until):
         yield Difference("whole", "connectors", connectors, again.connectors(wanted.since, wanted.until))

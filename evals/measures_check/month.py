@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from graph.audit.log import NewEvent
+from graph.audit.log import NewEvent, spelled
 
 START: Final = datetime(2026, 10, 1, tzinfo=UTC)
 DAYS: Final = 30
@@ -21,6 +21,8 @@ INTENTS: Final = ("duplicate_charge", "refund_request", "cancel_subscription", "
 SEGMENTS: Final = ("standard", "vip", "business")
 CHANNELS: Final = ("email", "web", "mobile")
 LANGUAGES: Final = ("en", "de", "es", "fr")
+HELD_OUT_ONE_IN: Final = 12
+"""Of so many tickets people have one alone."""
 TIERS: Final = ("auto", "approve", "draft")
 REASONS: Final = ("policy_denied", "missing_data", "ambiguous_request", "sensitive_topic", "identity_not_verified")
 ZENDESK, STRIPE, SEARCH = "zendesk.read", "stripe.read", "kb.search"
@@ -36,6 +38,7 @@ class _Run:
     policy: str
     model: str
     events: list[NewEvent] = field(default_factory=list)
+    is_held_out: bool = False
 
 
 class Month:
@@ -84,8 +87,10 @@ class Month:
         policy = self._policies[min(2, day * 3 // self._days)]
         model = "claude-fable-4-5" if self._happens(20) else "local-head"
         run = _Run(self._id("run"), ticket_id, at, policy, model)
-        if not self._happens(0.2):
-            self._say(run, "run.started", {"events": [], "policy_hash": policy, "arm": "stable"})
+        run.is_held_out = int(ticket_id) % HELD_OUT_ONE_IN == 0
+        if run.is_held_out or not self._happens(0.2):
+            arm = "held_out" if run.is_held_out else "stable"
+            self._say(run, "run.started", {"events": [], "policy_hash": policy, "arm": arm})
         self._reads(run, ZENDESK, "tickets.show", "comments.list", "users.show")
         channel = self._pick(CHANNELS)
         if self._happens(0.3):
@@ -173,6 +178,9 @@ class Month:
         self._node(run, "plan")
 
     def _decide(self, run: _Run) -> None:
+        if run.is_held_out:
+            self._watches(run)
+            return
         course = self._random.choices(("act", "review", "hand_off", "asks"), (45, 28, 22, 5))[0]
         tier = {"act": "auto", "review": "approve"}.get(course, self._pick(TIERS))
         verdicts: list[dict[str, object]] = [{"kind": "refund", "tier": tier, "mode": tier, "verdict": "allow"}]
@@ -191,6 +199,19 @@ class Month:
         if course == "review" and not self._review(run):
             return
         self._act(run)
+
+    def _watches(self, run: _Run) -> None:
+        """What would have been done, and what people did."""
+        course = self._pick(("act", "review", "hand_off"))
+        verdicts: list[dict[str, object]] = [{"kind": "refund", "tier": "auto", "mode": "auto", "verdict": "allow"}]
+        self._node(run, "decide", {"verdicts": verdicts, "course": course, "reason": "needs_approval"})
+        self._gives(run, "needs_approval", shadow=True)
+        if self._happens(70):
+            at = run.at + timedelta(seconds=self._random.randrange(600, 100_000))
+            body: dict[str, object] = {"solved_at": spelled(at)}
+            run.events.append(NewEvent(self._id("evt"), at, "ticket.solved", "zendesk", None, run.ticket_id, body))
+        if self._happens(30):
+            self._rates(run)
 
     def _review(self, run: _Run) -> bool:
         """Whether somebody said yes, once or twice."""

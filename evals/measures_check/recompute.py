@@ -29,6 +29,7 @@ class Told:
     before: Told | None = None
     after: Told | None = None
     ratings: list[str] = field(default_factory=list)
+    solved: list[Line] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[Line]:
         """Its lines of these kinds."""
@@ -63,8 +64,14 @@ class Told:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it ended and was no shadow."""
-        return self.end is not None and not any(line["body"].get("shadow") for line in self.node("hand_off"))
+        """Whether it ended, was no shadow, and its ticket was not for people alone."""
+        is_shadow = any(line["body"].get("shadow") for line in self.node("hand_off"))
+        return self.end is not None and not is_shadow and not self.is_held_out
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether people had its ticket alone."""
+        return any(line["body"].get("arm") == "held_out" for line in self.of("run.started"))
 
     @property
     def is_request(self) -> bool:
@@ -206,10 +213,12 @@ class Recomputed:
         for run in self.runs:
             by_ticket[run.lines[0]["ticket_id"]].append(run)
         for line in self.lines:
-            if line["kind"] == "ticket.rated":
+            if line["kind"] in ("ticket.rated", "ticket.solved"):
                 known = [run for run in by_ticket[line["ticket_id"]] if run.lines[0]["seq"] < line["seq"]]
-                if known:
+                if known and line["kind"] == "ticket.rated":
                     known[-1].ratings.append(line["body"]["score"])
+                elif known:
+                    known[-1].solved.append(line)
         for runs in by_ticket.values():
             for before, after in pairwise(runs):
                 if after.of("run.started") and before.end is not None and before.end["seq"] < after.lines[0]["seq"]:
@@ -341,6 +350,7 @@ class Recomputed:
             "undo_rate": of(len(undone) + kinds["effect.reversed"], kinds["effect.settled"]),
             "stop_rate": of(len(stops), len(refunds)),
             "time_to_intervene": rank(waits, 50),
+            "handle_time": of(spent["people"] * 360_000 / self.prices["human_hour_usd_cents"], len(requests)),
             "tool_reliability": of(count(calls, is_answered), len(calls)),
             "safety_events": of(
                 1000 * sum(line["body"]["injection_suspected"] for run in runs for line in run.node("triage")),
@@ -365,6 +375,21 @@ class Recomputed:
             "came_back": len(resolved) - len(good),
             "escalated": count(runs, lambda run: run.outcome == "handed_off"),
         }
+
+    def held_out(self, since: datetime, until: datetime) -> tuple[int, int, int, int, list[int]]:
+        """Requests that people had alone: how many, covered, rated, rated good, and seconds until they solved them."""
+        runs = [
+            run
+            for run in self.runs
+            if run.is_held_out and run.end is not None and run.is_request and since <= run.began < until
+        ]
+        rated = [run.rating for run in runs if run.rating]
+        solved = [
+            int((datetime.fromisoformat(line["body"]["solved_at"]) - run.began).total_seconds())
+            for run in runs
+            for line in run.solved[-1:]
+        ]
+        return len(runs), count(runs, lambda run: run.is_covered), len(rated), rated.count("good"), sorted(solved)
 
     def causes(self, runs: list[Told]) -> Counter[str]:
         """Why runs were handed off."""

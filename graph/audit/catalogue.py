@@ -187,6 +187,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"reason_code": T},
     ),
     "ticket.rated": Kind("the customer rated how they were served; their words are not read", {"score": T}),
+    "ticket.solved": Kind("people solved a ticket that they had alone, for comparison", {"solved_at": T}),
     "measures.baseline": Kind(
         "what support was like before, so that measures have something to be compared with; a later one replaces it",
         {"source": T, "tickets": N, "rows": L},

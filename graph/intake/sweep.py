@@ -21,6 +21,7 @@ from graph.intake.models import SweepCursor
 from graph.intake.ratings import ratings
 from graph.intake.receive import Arrival, Received, receive_all
 from graph.intake.recognise import SWEPT
+from graph.intake.solved import solved
 from graph.queue import enqueue_tickets
 from graph.runtime import Runtime
 
@@ -60,7 +61,8 @@ async def sweep(runtime: Runtime, tenant_id: str) -> int:
             found += await _take_in(session, runtime, tenant_id, page.tickets)
             await _stand_at(session, runtime, tenant_id, cursor)
             rated = await ratings(session, tenant_id, page.tickets, now=runtime.now(), new_id=runtime.new_id)
-            await append_all(session, tenant_id, rated)
+            done = await solved(session, tenant_id, page.tickets, now=runtime.now(), new_id=runtime.new_id)
+            await append_all(session, tenant_id, [*rated, *done])
         if page.end_of_stream:
             break
     return found

@@ -57,7 +57,7 @@ _FIGURES: Final = text(
                AND kind = 'model.called' AND body ->> 'outcome' <> 'done') AS unanswered
           FROM run
          WHERE run.tenant_id = :tenant_id AND run.policy_hash = :policy_hash AND run.state = 'ended'
-           AND run.started_at >= :since
+           AND run.arm <> 'held_out' AND run.started_at >= :since
          ORDER BY run.started_at DESC LIMIT :most) AS newest
     """,
 )

@@ -39,6 +39,10 @@ class Stop:
 async def decide(context: StepContext) -> Step:
     """Plan x facts x policy version → verdicts, kept with their facts, and where the run goes with them."""
     led = await _led(context)
+    if context.context.is_held_out:
+        # What was decided is kept beside what people will do; they have the ticket alone.
+        reason = led.update.get("reason") or Reason.NEEDS_APPROVAL.value
+        led = replace(led, goto="hand_off", update=RunState(reason=reason, asks=False, note=None))
     verdicts = led.artifacts["verdicts"]
     assert isinstance(verdicts, Verdicts)
 

@@ -98,7 +98,9 @@ async def _summary(context: StepContext, findings: Findings) -> Summarised:
 
 
 def _is_shadow(context: StepContext, findings: Findings) -> bool:
-    """Whether the policy only watches: what was decided, or, where the run did not come so far, handing over itself."""
+    """Whether it is only watched: a ticket that is held out; or by the policy, for what was decided or handing over."""
+    if context.context.is_held_out:
+        return True
     if findings.verdicts is not None and findings.verdicts.decided:
         return any(one.decision.mode is Mode.SHADOW for one in findings.verdicts.decided)
     known = {

@@ -21,7 +21,7 @@ from connectors.errors import VendorUnavailable
 from graph.build import RECURSION_LIMIT
 from graph.errors import LeaseLost
 from graph.keeping import renewed
-from graph.rulebook import load_policy
+from graph.rulebook import Arm, load_policy
 from graph.runs import leases
 from graph.runs.inbox import look, take_up
 from graph.runs.models import HELD_UP, Run
@@ -169,6 +169,7 @@ async def _context(runtime: Runtime, run: Run, token: int) -> RunContext:
         policy=policy,
         give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None,
         spending=Spending.of(run, policy.budgets),
+        is_held_out=run.arm == Arm.HELD_OUT.value,
     )
 
 

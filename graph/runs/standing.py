@@ -15,7 +15,7 @@ from connectors.errors import Throttled
 from graph.audit.log import NewEvent, append_all
 from graph.intake.models import Disposition, InboxEvent
 from graph.intake.parking import count_failure
-from graph.rulebook import load_policy, version_for
+from graph.rulebook import Arm, is_held_out, load_policy, version_for
 from graph.runs import leases
 from graph.runs.inbox import Incoming, dispose
 from graph.runs.models import Run, RunState, WaitFor
@@ -35,12 +35,15 @@ async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
     async with runtime.sessions(tenant_id) as session:
         await leases.check(session, tenant_id, incoming.ticket_id, token=token)
         policy_hash, arm = await version_for(session, tenant_id, incoming.ticket_id)
+        if is_held_out(tenant_id, incoming.ticket_id, runtime.tenant(tenant_id).hold_out_percent):
+            arm = Arm.HELD_OUT
         run = Run(
             tenant_id=tenant_id,
             run_id=runtime.new_id("run"),
             ticket_id=incoming.ticket_id,
             policy_hash=policy_hash,
             arm=arm.value,
+            is_shadow=arm is Arm.HELD_OUT,
             last_comment_id=incoming.last_comment_id,
             is_follow_up=incoming.has_history,
             started_at=now,

@@ -1,5 +1,7 @@
 """What the ops lead's pages need at size: an index for the runs of one outcome, and days of measures added up.
 
+Beside it the runs of tickets that people have alone.
+
 Revision ID: 0029
 """
 
@@ -30,3 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "day", "cut", "name"),
     )
     protect("measure_day", CHANGE)
+    # The measures are a cache of another version now, which is folded anew.
+    op.add_column("measure_run", sa.Column("is_held_out", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.alter_column("measure_run", "is_held_out", server_default=None)
+    op.add_column("measure_run", sa.Column("solved_after_s", sa.Integer(), nullable=True))
