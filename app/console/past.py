@@ -115,8 +115,8 @@ class Pasts:
     async def _begin(self, tenant_ids: Iterable[str], then: Callable[[str], Awaitable[object]]) -> None:
         for tenant_id in tenant_ids:
             try:
-                await self.of(tenant_id)
-                await then(tenant_id)
+                if (await self.of(tenant_id)).count:
+                    await then(tenant_id)
             except (DatabaseError, SQLAlchemyError) as error:
                 _LOG.warning("the past of %s is not read ahead (%s)", tenant_id, type(error).__name__)
 

@@ -23,6 +23,7 @@ _PIECE: Final = 5_000
 
 _QUERY: Final = text(
     """
+    DECLARE past NO SCROLL CURSOR FOR
     WITH last AS (
       SELECT *, max(cycle) OVER (PARTITION BY run_id) AS last_cycle FROM decision
        WHERE tenant_id = :tenant AND (CAST(:since AS timestamptz) IS NULL OR decided_at >= :since)
@@ -68,6 +69,8 @@ _QUERY: Final = text(
      ORDER BY d.decided_at, d.run_id, d.place
     """,
 )
+_NEXT: Final = text(f"FETCH FORWARD {_PIECE} FROM past")
+_END: Final = text("CLOSE past")
 
 
 async def read_past(session: AsyncSession, tenant_id: str, *, since: datetime | None = None) -> pl.DataFrame:
@@ -78,8 +81,12 @@ async def read_past(session: AsyncSession, tenant_id: str, *, since: datetime | 
         tenant_id: the tenant.
         since: leave out what was decided before.
     """
-    rows = await session.stream_scalars(_QUERY, {"tenant": tenant_id, "since": since})
-    pieces = [await asyncio.to_thread(_read, list(lines)) async for lines in rows.partitions(_PIECE)]
+    # A cursor by name ends with its transaction; the driver's own would be left open where the reading is cancelled.
+    await session.execute(_QUERY, {"tenant": tenant_id, "since": since})
+    pieces: list[pl.DataFrame] = []
+    while lines := list((await session.execute(_NEXT)).scalars()):
+        pieces.append(await asyncio.to_thread(_read, lines))
+    await session.execute(_END)
     # Facts that no row of a piece knows are not in it.
     return pl.concat(pieces, how="diagonal") if pieces else empty_history()
 
