@@ -1,6 +1,7 @@
 """Words without the person who wrote them: redacted, then filled with people, addresses and orders that nobody has.
 
-What redaction does not find stays: the name of a third person in a sentence, say. Whoever hands a scenario on reads it.
+Names of third people are hidden where what stands beside them tells that they are names; others stay. Whoever hands a
+scenario on reads it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from graph.redaction.profile import KnownProfile
+from graph.redaction.profile import KnownProfile, find_known
 from graph.redaction.redact import redact
 
 NAMES: Final = ("Robin Vale", "Kim Sutter", "Alex Moor", "Sam Holt")
+STRANGERS: Final = ("Jo Ashby", "Lee Corran", "Max Tilden", "Pat Weller")
 EMAIL: Final = "robin.vale@customers.example"
 FIRST_ORDER: Final = 1001
 _PLACEHOLDER: Final = re.compile(r"\[(NAME|EMAIL|PHONE|ADDRESS)_(\d{1,6})\]")
@@ -26,10 +28,12 @@ class Mask:
     Args:
         known: what is known of them.
         orders: a number that nobody has for each of their orders'.
+        strangers: names of third people in their words.
     """
 
     known: KnownProfile
     orders: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
 
     def hidden(self, text: str) -> str:
         """The text without the customer.
@@ -37,11 +41,20 @@ class Mask:
         Raises:
             RedactionError: personal data is still there after redaction, or redaction broke.
         """
-        safe = redact(text, self.known).text
+        safe = redact(self._without_strangers(text), self.known).text
         for number in sorted(self.orders, key=len, reverse=True):
             pattern = rf"(?<![A-Za-z0-9]){re.escape(number)}(?![A-Za-z0-9])"
             safe = re.sub(pattern, f"\0{self.orders[number]}\0", safe, flags=re.IGNORECASE)
         return _PLACEHOLDER.sub(_invented, safe).replace("\0", "")
+
+    def _without_strangers(self, text: str) -> str:
+        for place, name in enumerate(self.strangers):
+            spans = {(one.start, one.end) for one in find_known(text, KnownProfile(names=(name,)))}
+            end = len(text)
+            for start, stop in sorted(spans, key=lambda span: (-span[1], span[0])):
+                if stop <= end:
+                    text, end = text[:start] + STRANGERS[place % len(STRANGERS)] + text[stop:], start
+        return text
 
 
 def numbered(orders: list[str]) -> dict[str, str]:

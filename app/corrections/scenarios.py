@@ -17,6 +17,7 @@ import yaml
 
 from app.corrections.groups import Cause, Corrected
 from app.corrections.masks import EMAIL, NAMES, Mask, numbered
+from app.corrections.strangers import strangers_in
 from connectors.orders.wire import ItemView, OrderView
 from connectors.stripe.wire import ChargeView, RefundView, SubscriptionView
 from connectors.stripe.words import RefundStatus, SubscriptionStatus
@@ -94,7 +95,8 @@ def _mask(case: Case) -> Mask:
     known = KnownProfile(tuple(sorted(one for one in names if one)), tuple(sorted(one for one in emails if one)))
     orders = [order.id for order in (dossier.orders or ())] if dossier is not None else []
     orders += [str(charge.metadata["order_id"]) for charge in charges if charge.metadata.get("order_id")]
-    return Mask(known, numbered(orders))
+    said = (snapshot.subject, *snapshot.history, snapshot.newest)
+    return Mask(known, numbered(orders), strangers_in(said))
 
 
 def _policy(policy: Policy) -> str | dict[str, Any]:
