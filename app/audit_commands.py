@@ -57,6 +57,9 @@ READERS = 3
 VERIFIER = "verify_bundle.py"
 EXPORTED = "log.exported"
 
+Sent = tuple[str, int, str | None]
+"""A sink's name, the size that it has, and why it has no more."""
+
 Time = Annotated[str | None, typer.Option(help="A time with its zone, like 2026-11-01T00:00:00+00:00.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -125,25 +128,8 @@ def status_command(ctx: typer.Context, *, as_json: Json = False) -> None:
 def checkpoint_command(ctx: typer.Context, *, as_json: Json = False) -> None:
     """Sign what is new and publish it now, instead of when a worker comes by. Exit status 1 where that fails."""
     commanding = commanding_of(ctx)
-    signer, storage = load_signer(commanding.settings), commanding.storage
-    sinks = sinks_of(commanding.settings, commanding.now)
-
-    async def work() -> list[tuple[str, int, str | None]]:
-        note_size = await _sign(commanding, signer)
-        results: list[tuple[str, int, str | None]] = []
-        for sink in sinks:
-            done = await publish(
-                lambda tenant_id: session_for(storage, tenant_id),
-                commanding.tenant_id,
-                signer,
-                sink,
-                now=commanding.now(),
-                at_once=True,
-            )
-            results.append((sink.name, done.size if done else note_size, done.problem if done else None))
-        return results
-
-    results = commanding.run(work())
+    signer, _ = load_signer(commanding.settings), commanding.storage
+    results = commanding.run(_signed_and_published(commanding, signer))
     if as_json:
         say_json({"published": [{"sink": name, "size": size, "problem": why} for name, size, why in results]})
     else:
@@ -161,18 +147,21 @@ def prove_command(
         bool, typer.Option("--open", help="Put what was sealed into the bundle: personal data of the customer.")
     ] = False,
 ) -> None:
-    """Write a ticket's evidence: a bundle, a page to read, and the program that checks the bundle anywhere."""
+    """Write a ticket's evidence: a bundle, a page to read, and the program that checks the bundle anywhere.
+
+    The checkpoint that it leads to is published first, so that an auditor finds it among those that were.
+    """
     commanding = commanding_of(ctx)
     tenant_id, signer, storage = commanding.tenant_id, load_signer(commanding.settings), commanding.storage
     vault = vault_of(commanding.settings) if open_ else None
 
-    async def work() -> dict[str, Any] | None:
+    async def work() -> tuple[dict[str, Any] | None, list[Sent]]:
         await _tell(commanding, EXPORTED, {"what": "evidence", "ticket_id": ticket, "opened": open_})
-        await _sign(commanding, signer)
+        sent = await _signed_and_published(commanding, signer)
         async with session_for(storage, tenant_id) as session:
-            return await evidence(session, tenant_id, ticket, signer, vault=vault)
+            return await evidence(session, tenant_id, ticket, signer, vault=vault), sent
 
-    bundle = commanding.run(work())
+    bundle, sent = commanding.run(work())
     if bundle is None:
         raise UsageError(f"no event of ticket {ticket!r} in the log of {tenant_id}; `countersign runs list` shows them")
     out.mkdir(parents=True, exist_ok=True)
@@ -189,6 +178,7 @@ def prove_command(
             f"{len(bundle['events'])} events of ticket {ticket}, each with its proof",
             f"the bundle {out / stem}.json, the page {out / stem}.html",
             f"check it anywhere: python {VERIFIER} {stem}.json --key {bundle['keys'][0]}",
+            *(f"its checkpoint is not published to {name} yet: {why}" for name, _, why in sent if why),
         ]
     )
 
@@ -306,6 +296,26 @@ def _published(commanding: Commanding, signer: Signer, given: list[Path] | None)
         folders = [one for one in sinks_of(commanding.settings, commanding.now) if isinstance(one, WitnessFolder)]
         paths = [one.path(signer.origin(commanding.tenant_id)) for one in folders]
     return [Published(note, str(path)) for path in paths if path.exists() for note in split(path.read_text("utf-8"))]
+
+
+async def _signed_and_published(commanding: Commanding, signer: Signer) -> list[Sent]:
+    """Sign what is new and give it to each sink: its name, the size that it has, and what is the matter if anything.
+
+    Raises:
+        LogBroken: as `_sign`.
+    """
+    size, results = await _sign(commanding, signer), list[Sent]()
+    for sink in sinks_of(commanding.settings, commanding.now):
+        done = await publish(
+            lambda tenant_id: session_for(commanding.storage, tenant_id),
+            commanding.tenant_id,
+            signer,
+            sink,
+            now=commanding.now(),
+            at_once=True,
+        )
+        results.append((sink.name, done.size if done else size, done.problem if done else None))
+    return results
 
 
 async def _sign(commanding: Commanding, signer: Signer) -> int:

@@ -103,6 +103,18 @@ async def _proved(terminal: Terminal, folder: Path, *more: str) -> tuple[dict[st
     return bundle, (await terminal.run("audit", "keys")).out.strip()
 
 
+async def test_a_bundle_leads_to_a_checkpoint_that_was_published(
+    worked: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = await _proved(worked, tmp_path)  # no worker runs, so nobody else publishes it
+    (published,) = _folder().glob("*.checkpoints")
+    status, told = verified(tmp_path, f"ticket-{TICKET}.json", "--key", key, "--checkpoints", str(published))
+    assert (status, "checked 9 events" in told) == (0, True), told
+    monkeypatch.setenv("COUNTERSIGN_AUDIT__SINKS", json.dumps({"away": {"url": "http://127.0.0.1:9"}}))
+    done = await worked.run("audit", "prove", TICKET, "--out", str(tmp_path))
+    assert (done.status, "its checkpoint is not published to away yet: " in done.out) == (0, True)
+
+
 async def test_a_bundle_is_checked_by_one_file_alone(worked: Terminal, tmp_path: Path) -> None:
     bundle, key = await _proved(worked, tmp_path)
     assert [event["leaf"]["seq"] for event in bundle["events"]] == [100, 101, 102, 203, 204, 205, 306, 307, 308]
@@ -180,7 +192,7 @@ async def test_a_whole_log_is_checked_from_its_export(worked: Terminal, tmp_path
         (tmp_path / "log.jsonl").write_text(lines)
         return verified(tmp_path, "log.jsonl", "--key", key, "--checkpoints", str(published))
 
-    assert checked(export) == (0, "checked 311 events, 0 of them behind the newest of 2 checkpoints\n")
+    assert checked(export) == (0, "checked 311 events, 0 of them behind the newest of 3 checkpoints\n")
     lines = export.splitlines(keepends=True)
     assert "event 5 (run.woken) was altered" in checked(export.replace('"seq": 5,', '"seq": 5, "x": 1,'))[1]
     assert "event 7 is missing" in checked("".join(lines[:7] + lines[8:]))[1]
