@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.alerts.models import AlertState
 from app.api.alerts import Alerts
 from app.api.routing import Id
+from app.identity.accounts import names_of
 from app.identity.roles import ANSWERERS, PEOPLE
 from app.web.access import add, signed_in
 from app.web.forms import back_to
@@ -27,6 +28,9 @@ class AlertsPage:
     async def show(self, tenant_id: str, request: Request) -> Response:
         """Everything there is."""
         found = await self.alerts.list_alerts(request)
+        people = {one.seen_by or "" for one in found.items} | {one.actor for one in found.rollbacks}
+        async with self.alerts.guard.sessions(tenant_id) as session:
+            names = await names_of(session, tenant_id, people)
         return self.renderer.page(
             request,
             "alerts.html",
@@ -35,6 +39,7 @@ class AlertsPage:
             over=[one for one in found.items if one.state is AlertState.RESOLVED],
             rollbacks=found.rollbacks,
             rules=found.rules,
+            names=names,
             may_take=bool(signed_in(request).roles & ANSWERERS),
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,11 +16,14 @@ from starlette.responses import Response
 from app.api.autonomy import Autonomy, WhyForm
 from app.api.routing import Id
 from app.autonomy.models import Direction, MoveState
+from app.autonomy.rules import AutonomyRules
+from app.autonomy.words import CellForm
 from app.identity.roles import PEOPLE, STEERERS
 from app.review.words import ACTIONS, intent
 from app.web.access import Refused, add, signed_in
 from app.web.forms import back_to, read
 from app.web.rendering import Renderer
+from policies.locked import MOVES_MONEY
 from policies.vocabulary import ActionKind
 
 
@@ -27,6 +32,15 @@ class MoveAnswer(BaseModel):
 
     decision: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The agreement that is certain in each cell of one action: a row for each intent, a column for each segment."""
+
+    action: str
+    segments: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[CellForm | None, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class AutonomyPage:
             "autonomy.html",
             tenant_id=tenant_id,
             cells=found.cells,
+            heats=_heats(found.cells),
+            heat=partial(_heat, rules=self.autonomy.rules[tenant_id]),
             waiting=[one for one in found.moves if one.state in waiting],
             moved=[one for one in found.moves if one.state not in waiting],
             rules=self.autonomy.rules[tenant_id],
@@ -72,6 +88,32 @@ class AutonomyPage:
         decide = self.autonomy.accept_move if form.decision == "yes" else self.autonomy.decline_move
         made = await decide(move_id, why, request)
         return back_to(tenant_id, "autonomy", " ".join([made.said, *made.lacking]))
+
+
+def _heats(cells: Sequence[CellForm]) -> list[Heat]:
+    """One for each action about which people were asked or were not needed; those that move money first."""
+    known = [one for one in cells if one.asked or one.done_alone]
+    actions = sorted({one.action for one in known}, key=lambda name: (ActionKind(name) not in MOVES_MONEY, name))
+    found = []
+    for action in actions:
+        some = {(one.intent, one.segment): one for one in known if one.action == action}
+        segments = tuple(sorted({segment for _, segment in some}))
+        intents = sorted({intent for intent, _ in some})
+        rows = tuple((one, tuple(some.get((one, segment)) for segment in segments)) for one in intents)
+        found.append(Heat(action, segments, rows))
+    return found
+
+
+def _heat(cell: CellForm | None, *, rules: AutonomyRules) -> str:
+    """How warm a cell is: `earned` at the gate, `near` it, `below`, `cold` where it would move down; or not `known`."""
+    if cell is None or not cell.asked:
+        return "unknown"
+    percent = cell.certain_bp / 100
+    if percent >= rules.promote_at_least:
+        return "earned"
+    if percent >= rules.demote_below:
+        return "near"
+    return "below" if cell.agreed * 100 >= rules.demote_below * cell.asked else "cold"
 
 
 def routes(page: AutonomyPage) -> APIRouter:

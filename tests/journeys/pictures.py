@@ -8,6 +8,7 @@ Not collected with the other tests. To make them anew, and then look at them:
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -16,16 +17,21 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, expect
 
+from app.alerts.raising import look
+from app.alerts.rules import RULES
+from app.ambient import new_id
 from app.db import Database
 from app.demo.stories import demo_settings
+from app.identity.accounts import Act
 from app.identity.models import Account
 from app.listening import free_port
 from app.log_keys import load_signer
 from app.measures.keeping import rebuild
 from app.tenants import MeasuresSettings
 from app.web.app import create_app
+from connectors.sandbox.faults import FaultKind
 from connectors.sandbox.server import serve
-from evals.bench.kept_history import keep_history
+from evals.bench.kept_history import keep_history, keep_runs
 from evals.measures_check.comparison import fill
 from evals.measures_check.month import Month
 from graph.audit.sequence import sequence
@@ -134,10 +140,22 @@ async def test_the_queue_and_the_trace(shop: Shop) -> None:
         await taken(page, "trace")
 
 
+async def something_wrong(shop: Shop) -> None:
+    """Stripe answers nothing for a while, and the look-out of alerts sees it."""
+    shop.goes_wrong("stripe.customers.*", FaultKind.FORBIDDEN, times=100)
+    for number in range(4):
+        await shop.arrives(charged_twice(customer={"email": f"c{number}@customers.example", "name": "Cy Roth"}))
+    rules = {**RULES, "connector_errors": replace(RULES["connector_errors"], least=3)}
+    for name in ("connector_errors", "draft_only"):
+        async with shop.database.tenant(shop.tenant) as session:
+            await look(session, shop.tenant, rules[name], Act("alerts", shop.clock.now(), new_id))
+
+
 async def test_the_ops_leads_pages(shop: Shop) -> None:
     await knows_its_policy(shop)
     policy = parse_policy(shipped_text(), name="shipped")
-    await keep_history(shop.database, shop.tenant, policy, count=4000, until=shop.clock.now())
+    history = await keep_history(shop.database, shop.tenant, policy, count=4000, until=shop.clock.now())
+    await keep_runs(shop.database, shop.tenant, history)
     await shop.arrives(charged_twice("24.90"))
     async with browsing(str(shop.web.base_url).rstrip("/"), locale="en-US", timezone_id="America/New_York") as browser:
         await at_the_browser(shop, browser)
@@ -160,6 +178,25 @@ async def test_the_ops_leads_pages(shop: Shop) -> None:
         await page.locator("[data-tool='stripe.refund'] summary").click()
         await page.locator("[data-tool='stripe.refund']").get_by_label("Why").fill("Stripe looks wrong")
         await taken(page, "controls")
+        await browser.opens(f"/t/{shop.tenant}/autonomy")
+        await page.get_by_role("button", name="Look again").click()
+        await expect(page.locator(".heat").first).to_be_visible()
+        await taken(page, "autonomy")
+        await browser.opens(f"/t/{shop.tenant}/connectors")
+        await page.get_by_role("button", name="Check them now").click()
+        await taken(page, "connectors")
+        await browser.opens(f"/t/{shop.tenant}/corrections")
+        await expect(page.get_by_text("rejected").first).to_be_visible()
+        await taken(page, "corrections")
+        await something_wrong(shop)
+        await browser.opens(f"/t/{shop.tenant}/alerts")
+        await expect(page.get_by_role("region", name="Alert").first).to_be_visible()
+        await taken(page, "alerts")
+        await page.set_viewport_size({"width": 360, "height": 780})
+        for path in ("thresholds?of=auto.usd&at_most=60", "controls", "autonomy", "alerts"):
+            await browser.opens(f"/t/{shop.tenant}/{path}")
+            name = f"{path.partition('?')[0]}-phone.png"
+            await page.screenshot(path=FOLDER / name, animations="disabled")
 
 
 async def test_the_measures(database: Database, database_url: str, tmp_path: Path) -> None:
