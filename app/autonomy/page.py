@@ -25,6 +25,7 @@ from app.web.forms import back_to, read
 from app.web.rendering import Renderer
 from policies.locked import MOVES_MONEY
 from policies.vocabulary import ActionKind
+from policies.whatif.bounds import lower_bound
 
 
 class MoveAnswer(BaseModel):
@@ -105,15 +106,22 @@ def _heats(cells: Sequence[CellForm]) -> list[Heat]:
 
 
 def _heat(cell: CellForm | None, *, rules: AutonomyRules) -> str:
-    """How warm a cell is: `earned` at the gate, `near` it, `below`, `cold` where it would move down; or not `known`."""
-    if cell is None or not cell.asked:
+    """How warm a cell is: `earned` at the gate, `near` it, `below`, `cold` where people disagree; or `unknown`.
+
+    A cell that waits for a higher tier is judged by what people answered there; one that acts alone by what they judged
+    afterwards, and it is `alone` where they have not judged enough to say anything against it.
+    """
+    if cell is None or not (cell.asked or cell.done_alone):
         return "unknown"
-    percent = cell.certain_bp / 100
+    if not cell.asked and not cell.judged:
+        return "alone"
+    agreed, of = (cell.agreed, cell.asked) if cell.asked else (cell.judged_agreed, cell.judged)
+    percent = 100 * lower_bound(agreed, of)
     if percent >= rules.promote_at_least:
         return "earned"
     if percent >= rules.demote_below:
         return "near"
-    return "below" if cell.agreed * 100 >= rules.demote_below * cell.asked else "cold"
+    return "below" if agreed * 100 >= rules.demote_below * of else "cold"
 
 
 def routes(page: AutonomyPage) -> APIRouter:

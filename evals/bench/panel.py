@@ -13,14 +13,13 @@ from collections.abc import Callable
 from typing import Final
 
 import httpx
-import psutil
 
 from app.ambient import new_id, vault_of
 from app.db import Database
 from app.identity.roles import Role
 from app.settings import machine_clock
 from evals.bench.panel_runs import fill, furnish
-from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.place import TENANT, Place, cpu_s, is_listening, opened_place, process, web_process
 from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from graph.audit.log import append
@@ -75,11 +74,11 @@ async def _measured(place: Place, token: str, runs: int, rounds: int, say: Calla
     async with reading(place, token, at_once=WATCHING + 50) as client:
         for ticket in range(1, 21):
             await _opened(client, ticket)
-        firsts, began_s = [], _cpu_s()
+        firsts, began_s = [], cpu_s()
         for number in range(rounds):
             firsts.append(1000 * percentile(await _all_opened(client), 0.95))
             say(f"panel round {number + 1} of {rounds}: first content {firsts[-1]:.0f} ms at the 95th percentile")
-        cpu_ms = 1000 * (_cpu_s() - began_s) / (rounds * LOOKED_AT)
+        cpu_ms = 1000 * (cpu_s() - began_s) / (rounds * LOOKED_AT)
         weight = await _weight(client)
         told, web_mb = await _live(place, client, say)
     parts = {"runs": float(runs), "reviewers_at_once": float(AT_ONCE), "web_cpu_ms_a_page": cpu_ms}
@@ -170,17 +169,6 @@ async def _live(place: Place, client: httpx.AsyncClient, say: Callable[[str], No
     finally:
         await database.close()
     waits = [1000 * max(0.0, told[ticket] - changed[ticket]) for ticket in changed]
-    web_mb = _web().memory_info().rss / 1e6
+    web_mb = web_process().memory_info().rss / 1e6
     say(f"panel: the slowest of {WATCHING} was told after {max(waits):.0f} ms; the web process has {web_mb:.0f} MB")
     return percentile(waits, 0.95), web_mb
-
-
-def _web() -> psutil.Process:
-    """The web process that the bench started."""
-    return next(one for one in psutil.Process().children() if "serve" in one.cmdline())
-
-
-def _cpu_s() -> float:
-    """Seconds of a core that the web process has used; they say what a page costs, however busy the machine is."""
-    used = _web().cpu_times()
-    return float(used.user + used.system)

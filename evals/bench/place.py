@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 
 from app.settings import CONFIG_VARIABLE, Settings
@@ -111,6 +112,17 @@ def process(*arguments: str, config: Path | None, log: Path, answers: Callable[[
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+
+
+def web_process() -> psutil.Process:
+    """The web process that the bench started."""
+    return next(one for one in psutil.Process().children() if "serve" in one.cmdline())
+
+
+def cpu_s() -> float:
+    """Seconds of a core that the web process has used; they say what a page costs, however busy the machine is."""
+    used = web_process().cpu_times()
+    return float(used.user + used.system)
 
 
 def is_listening(port: int) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -55,6 +56,15 @@ def with_own_threshold(policy: Policy, threshold: Threshold, at_most_minor: int)
     Raises:
         ThresholdError: the tier decides no money there, already has a tier beside it that does, or more would change.
     """
+    made = _made(policy, threshold, at_most_minor)
+    overlap = _overlap(policy, threshold)
+    if overlap is not None:
+        raise ThresholdError(overlap)
+    return made
+
+
+def _made(policy: Policy, threshold: Threshold, at_most_minor: int) -> Policy:
+    """The policy with the tier and its lines, wherever else they would speak, too."""
     name, tier = own_name(threshold), policy.tiers[threshold.tier]
     if name in policy.tiers:
         raise ThresholdError(f"tier {name!r} exists: move its amount, or choose another intent or segment")
@@ -70,9 +80,7 @@ def with_own_threshold(policy: Policy, threshold: Threshold, at_most_minor: int)
     place = policy.autonomy.tiers.index(tier) + 1
     tiers = (*policy.autonomy.tiers[:place], own, *policy.autonomy.tiers[place:])
     made_policy = replace(policy, autonomy=replace(policy.autonomy, tiers=tiers, matrix=tuple(cells)), content_hash="")
-    made_policy = replace(made_policy, content_hash=content_hash(made_policy))
-    _check_elsewhere(policy, made_policy, threshold)
-    return made_policy
+    return replace(made_policy, content_hash=content_hash(made_policy))
 
 
 def text_with_own_threshold(text: str, threshold: Threshold, at_most_minor: int) -> str:
@@ -148,13 +156,13 @@ def _key(cell: Cell) -> tuple[object, ...]:
     return (cell.intent, cell.segment, cell.action, cell.brand, cell.window)
 
 
-def _check_elsewhere(before: Policy, after: Policy, threshold: Threshold) -> None:
-    """Every place has the tier that it had, but those the threshold is narrowed to.
+@lru_cache(maxsize=256)
+def _overlap(before: Policy, threshold: Threshold) -> str | None:
+    """Why a place would have another tier that the threshold is not narrowed to; None where all keep theirs.
 
-    Raises:
-        ThresholdError: another one would have another tier, because a narrower line goes before wider ones.
+    A narrower line goes before wider ones, so a line that is added may take a place from another one.
     """
-    name = own_name(threshold)
+    name, after = own_name(threshold), _made(before, threshold, 0)
     lines = before.autonomy.matrix
     days = {_SOME_DAY, *(day for one in lines for day in _edges(one))}
     segments = {*before.segments, *(one.segment for one in lines), None}
@@ -167,10 +175,11 @@ def _check_elsewhere(before: Policy, after: Policy, threshold: Threshold) -> Non
             is_there = threshold.intent in {None, intent} and threshold.segment in {None, place[0]}
             if moved != (name if is_there and tier == threshold.tier else tier):
                 spot = " x ".join(str(part) for part in (intent, place[0], action, place[1]) if part)
-                raise ThresholdError(
+                return (
                     f"lines of the matrix overlap: an amount {_where(threshold)} would change {spot}, too, from tier "
                     f"{tier!r} to {moved!r}; write the lines into the text"
                 )
+    return None
 
 
 def _named(tier: Tier | None) -> str | None:
