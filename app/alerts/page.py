@@ -14,6 +14,7 @@ from app.api.routing import Id
 from app.identity.accounts import names_of
 from app.identity.roles import ANSWERERS, PEOPLE
 from app.web.access import add, signed_in
+from app.web.formats import formats_of
 from app.web.forms import back_to
 from app.web.rendering import Renderer
 
@@ -40,6 +41,7 @@ class AlertsPage:
             rollbacks=found.rollbacks,
             rules=found.rules,
             names=names,
+            f=formats_of(request, self.alerts.guard.now()),
             may_take=bool(signed_in(request).roles & ANSWERERS),
         )
 

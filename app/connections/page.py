@@ -12,6 +12,7 @@ from app.api.connectors import Connectors
 from app.api.routing import Id
 from app.identity.roles import PEOPLE, STEERERS
 from app.web.access import add, signed_in
+from app.web.formats import formats_of
 from app.web.forms import back_to
 from app.web.rendering import Renderer
 
@@ -34,6 +35,7 @@ class ConnectorsPage:
             abilities=found.abilities,
             may_operate=bool(signed_in(request).roles & STEERERS),
             now=self.connectors.guard.now(),
+            f=formats_of(request, self.connectors.guard.now()),
         )
 
     async def check(self, tenant_id: str, request: Request) -> Response:

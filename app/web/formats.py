@@ -51,7 +51,7 @@ class Formats:
         """`3 days ago`, `in 10 minutes`."""
         delta = at - self.now
         if abs(delta) < timedelta(seconds=5):
-            delta = timedelta(0)
+            delta = timedelta(seconds=-1)  # nothing is "in 0 seconds"
         return format_timedelta(delta, add_direction=True, locale=self.locale)
 
 

@@ -62,7 +62,7 @@ async def test_a_fault_of_stripe_takes_the_canary_back_and_its_alert_goes_from_r
         await expect(page.locator("ul.steps")).to_contain_text(canary[:12])
         await expect(page.locator("ul.steps")).to_contain_text("by itself")
         await page.get_by_role("button", name="I look at it").click()
-        await expect(opened).to_contain_text("Ada looks at it since")
+        await expect(opened).to_contain_text("Ada looks at it, since")
         await browser.opens(f"/t/{shop.tenant}/policy/{canary}")
         await expect(page.get_by_text("policy.rolled_back").or_(page.get_by_text("taken back")).first).to_be_visible()
         shop.clock.advance(2 * 86400)
