@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, Final
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy import URL, text
+from sqlalchemy import URL, TextClause, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -30,6 +32,8 @@ APPLICATION_ROLE: Final = "countersign_app"
 
 CONNECT_TIMEOUT_S: Final = 10
 CHECKPOINT_POOL_SIZE: Final = 4
+PREPARED_STATEMENTS: Final = 500
+"""Kept by the server for each connection; a run has about a hundred, and each is some kilobytes there."""
 
 
 class Database:
@@ -46,9 +50,14 @@ class Database:
             self._url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            # The connection that was used last knows the most statements by heart.
+            pool_use_lifo=True,
+            # The driver begins nothing by itself: `_begun` does, in the same message that names the tenant.
+            isolation_level="AUTOCOMMIT",
             connect_args={"options": _options(), "connect_timeout": CONNECT_TIMEOUT_S},
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        event.listen(self._engine.sync_engine, "connect", _remember_statements)
         self._checkpoint_pools: dict[str, AsyncConnectionPool[AsyncConnection[dict[str, Any]]]] = {}
         self._opening = asyncio.Lock()
 
@@ -67,15 +76,14 @@ class Database:
 
     @asynccontextmanager
     async def _entered(self, tenant_id: str) -> AsyncIterator[AsyncSession]:
-        """A transaction that has its tenant. Naming it is the first statement, so it also finds a dead connection.
+        """A transaction that has its tenant. Beginning it is one message to the server, which finds a dead connection.
 
         A restarted server costs one more attempt here, instead of a question before every transaction.
         """
         for attempt in (1, 2):
             async with self._sessions() as session:
                 try:
-                    # Local to the transaction, so a pooled connection never carries a tenant to its next user.
-                    await session.execute(_SET_TENANT, {"tenant": tenant_id})
+                    await session.execute(_begun(tenant_id))
                 except (SQLAlchemyError, OSError) as error:
                     stale = isinstance(error, DBAPIError) and error.connection_invalidated
                     if attempt == 1 and stale:
@@ -115,7 +123,7 @@ class Database:
             min_size=1,
             max_size=CHECKPOINT_POOL_SIZE,
             open=False,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             timeout=CONNECT_TIMEOUT_S,
             kwargs=arguments,
         )
@@ -136,7 +144,34 @@ class Database:
         await self._engine.dispose()
 
 
-_SET_TENANT: Final = text("SELECT set_config('countersign.tenant', :tenant, true)")
+@lru_cache(maxsize=1_000)
+def _begun(tenant_id: str) -> TextClause:
+    """A transaction of the tenant, whose name was checked. Without the second command no row of anybody exists.
+
+    The tenant is local to the transaction, so a pooled connection never carries it to its next user. Two commands in
+    one message: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
+    """
+    return text(f"BEGIN; SET LOCAL countersign.tenant = '{tenant_id}'")
+
+
+def _remember_statements(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's own around the driver's
+    """Keep all that a worker says prepared: with the driver's hundred, a run would prepare some of its own anew."""
+    connection.driver_connection.prepared_max = PREPARED_STATEMENTS
+
+
+async def _check(connection: AsyncConnection[dict[str, Any]]) -> None:
+    """Ask the server only where it has said something unasked: an ended server's last word, or the end of the line.
+
+    Asking each time took as long as the question after it. Whoever finds a line dead all the same comes back later, as
+    after an outage in the middle of a step.
+
+    Raises:
+        OperationalError: the connection is dead.
+    """
+    with DefaultSelector() as selector:
+        selector.register(connection.fileno(), EVENT_READ)
+        if selector.select(0):
+            await AsyncConnectionPool.check_connection(connection)
 
 
 def parse_url(url: str) -> URL:

@@ -82,13 +82,20 @@ async def load_policy(session: AsyncSession, tenant_id: str, policy_hash: str) -
     Raises:
         PolicyMissing: the tenant never had such a version.
     """
-    key = (tenant_id, policy_hash)
-    if key not in _sources:
-        version = await session.get(PolicyVersion, (tenant_id, policy_hash))
-        if version is None:
-            raise PolicyMissing(f"tenant {tenant_id!r} has no policy version {policy_hash!r}: publish it again")
-        _sources[key] = version.source_text
-    return _parsed(_sources[key])
+    held = held_policy(tenant_id, policy_hash)
+    if held is not None:
+        return held
+    version = await session.get(PolicyVersion, (tenant_id, policy_hash))
+    if version is None:
+        raise PolicyMissing(f"tenant {tenant_id!r} has no policy version {policy_hash!r}: publish it again")
+    _sources[tenant_id, policy_hash] = version.source_text
+    return _parsed(version.source_text)
+
+
+def held_policy(tenant_id: str, policy_hash: str) -> Policy | None:
+    """The version, where this process has read it before."""
+    source_text = _sources.get((tenant_id, policy_hash))
+    return None if source_text is None else _parsed(source_text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 
 from langgraph.runtime import Runtime as GraphRuntime
 from langgraph.types import interrupt
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from connectors.errors import VendorRefused, WireError
@@ -29,7 +28,6 @@ from graph.gate import Gate
 from graph.models.errand import AT_HOME, MOST_CALLS, Errand
 from graph.models.use import ModelUse
 from graph.runs import artifacts, leases
-from graph.runs.models import Run
 from graph.runtime import Runtime, Tenant
 from graph.spending import Spending
 from graph.state import RunContext, RunState
@@ -245,47 +243,28 @@ async def _commit(working: StepContext, result: Step, latency_ms: int) -> RunSta
     runtime, tenant_id, now = working.runtime, working.tenant_id, working.runtime.now()
     changes = RunState(**result.update, route=result.goto)
     async with runtime.sessions(tenant_id) as session:
-        await leases.check(session, tenant_id, working.ticket_id, token=working.context.token)
-        row = await session.get_one(Run, (tenant_id, working.run_id))
+        row = await leases.own(session, tenant_id, working.run_id, token=working.context.token)
         for name, value in result.run.items():
             setattr(row, name, value)
-        stored: dict[str, str] = {}
-        for kind, value in result.artifacts.items():
-            reference = await artifacts.store(
-                session,
-                runtime.vault,
-                run=row,
-                kind=kind,
-                value=value,
-                now=now,
-                new_id=runtime.new_id,
-            )
-            changes[kind] = reference.artifact_id  # type: ignore[literal-required]  # kinds are keys of the state
-            stored[kind] = reference.commitment
+        stored = await artifacts.store(
+            session, runtime.vault, run=row, values=result.artifacts, now=now, new_id=runtime.new_id
+        )
         for write in result.writes:
             await write(session)
+        for name, value in working.spending.columns.items():
+            setattr(row, name, value)
+        row.updated_at = now
         await session.flush()
-        await session.execute(_count(working, row, now))
         await tally(session, tenant_id, _happened(working, result), now=now)
-        await append_all(session, tenant_id, _events(working, result, stored, latency_ms, now))
+        commitments = {kind: reference.commitment for kind, reference in stored.items()}
+        await append_all(session, tenant_id, _events(working, result, commitments, latency_ms, now))
     if result.goto == END:
         told = {"countersign.tenant": tenant_id, "countersign.ticket_id": working.ticket_id}
         ended(working.run_id, row.started_at, now, **told, **{"countersign.outcome": str(row.outcome)})
-    for kind, value in result.artifacts.items():
-        working.context.recent[str(changes[kind])] = value  # type: ignore[literal-required]  # kinds are keys of the state
+    for kind, reference in stored.items():
+        changes[kind] = reference.artifact_id  # type: ignore[literal-required]  # kinds are keys of the state
+        working.context.recent[reference.artifact_id] = result.artifacts[kind]
     return changes
-
-
-def _count(working: StepContext, row: Run, now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's statement
-    return (
-        update(Run)
-        .where(Run.tenant_id == row.tenant_id, Run.run_id == row.run_id)  # type: ignore[arg-type]
-        .values(
-            **working.spending.columns,
-            updated_at=now,
-        )
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _happened(working: StepContext, result: Step) -> list[Happened]:

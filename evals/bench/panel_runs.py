@@ -166,8 +166,7 @@ async def furnish(session: AsyncSession, vault: Vault, tenant_id: str, policy_ha
     """The sealed parts of one run, and its question, in the session's transaction."""
     policy = await load_policy(session, tenant_id, policy_hash)
     run = await session.get_one(Run, (tenant_id, f"run_{ticket:032x}"))
-    for kind, value in _parts(policy, str(ticket)).items():
-        await store(session, vault, run=run, kind=kind, value=value, now=NOW, new_id=new_id)
+    await store(session, vault, run=run, values=_parts(policy, str(ticket)), now=NOW, new_id=new_id)
     question = Question(
         approval_id=run.waits_on[0],
         run_id=run.run_id,

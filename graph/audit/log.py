@@ -116,8 +116,9 @@ async def append_all(
     sealed = await _seal_all(session, tenant_id, events, vault)
     # All that does not need the number is spelled before the counter is locked: others wait for it.
     drafts = [_Draft.of(tenant_id, event, values) for event, values in zip(events, sealed, strict=True)]
-    first = await _take_numbers(session, tenant_id, len(events))
-    await session.execute(_INSERT, [draft.row(seq) for seq, draft in enumerate(drafts, start=first)])
+    columns = {name: [getattr(draft, name) for draft in drafts] for name in _Draft.__slots__}
+    numbered = await session.execute(_APPEND, {"tenant_id": tenant_id, "count": len(events), **columns})
+    first = int(numbered.scalar_one()) - len(events)
     private_rows = [
         {"tenant_id": tenant_id, "seq": seq, "field": name, "subject_id": event.subject_id, "sealed": value}
         for seq, (event, values) in enumerate(zip(events, sealed, strict=True), start=first)
@@ -128,20 +129,45 @@ async def append_all(
     return list(range(first, first + len(events)))
 
 
-_INSERT: Final = text(
+_APPEND: Final = text(
     """
-    INSERT INTO audit_event (tenant_id, seq, event_id, at, kind, actor, run_id, ticket_id, body, commitments, leaf_hash)
-    VALUES (:tenant_id, :seq, :event_id, :at, :kind, :actor, :run_id, :ticket_id,
-            CAST(:body AS json), CAST(:commitments AS json), :leaf_hash)
+    WITH head AS (
+      INSERT INTO audit_head (tenant_id, size) VALUES (CAST(:tenant_id AS text), CAST(:count AS bigint))
+      ON CONFLICT (tenant_id) DO UPDATE SET size = audit_head.size + EXCLUDED.size
+      RETURNING size
+    ), appended AS (
+      INSERT INTO audit_event
+        (tenant_id, seq, event_id, at, kind, actor, run_id, ticket_id, body, commitments, leaf_hash)
+      SELECT CAST(:tenant_id AS text), numbered.seq, event_id, at, kind, actor, run_id, ticket_id,
+             CAST(body AS json), CAST(commitments AS json),
+             sha256(decode('00', 'hex') || before || convert_to(CAST(numbered.seq AS text), 'UTF8') || after)
+        FROM head, unnest(
+               CAST(:event_id AS text[]), CAST(:at AS timestamptz[]), CAST(:kind AS text[]), CAST(:actor AS text[]),
+               CAST(:run_id AS text[]), CAST(:ticket_id AS text[]), CAST(:body AS text[]),
+               CAST(:commitments AS text[]), CAST(:before AS bytea[]), CAST(:after AS bytea[])
+             ) WITH ORDINALITY
+             AS event (event_id, at, kind, actor, run_id, ticket_id, body, commitments, before, after, place),
+             LATERAL (SELECT head.size - CAST(:count AS bigint) + event.place - 1 AS seq) AS numbered
+    )
+    SELECT size FROM head
     """
 )
+"""Numbers and rows in one statement. The row lock on the counter holds until the transaction ends, so that a rollback
+leaves no gap. The hash covers the bytes that were spelled here, with the number between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An event but for its number: the row, and the canonical JSON before and after the number."""
+    """An event but for its number: its columns, and the canonical JSON before and after the number."""
 
-    columns: Mapping[str, object]
+    event_id: str
+    at: datetime
+    kind: str
+    actor: str
+    run_id: str | None
+    ticket_id: str | None
+    body: str
+    commitments: str
     before: bytes
     after: bytes
 
@@ -160,42 +186,23 @@ class _Draft:
             canonical_json(event.run_id),
         )
         after = b',"tenant_id":%b,"ticket_id":%b,"v":1}' % (canonical_json(tenant_id), canonical_json(event.ticket_id))
-        columns = {
-            "tenant_id": tenant_id,
-            "event_id": event.event_id,
-            "at": event.at,
-            "kind": event.kind,
-            "actor": event.actor,
-            "run_id": event.run_id,
-            "ticket_id": event.ticket_id,
-            "body": body.decode(),
-            "commitments": commitments.decode(),
-        }
-        return cls(columns, before, after)
-
-    def row(self, seq: int) -> dict[str, object]:
-        """The row of `audit_event`, its leaf hash included."""
-        return {**self.columns, "seq": seq, "leaf_hash": leaf_hash(b"%b%d%b" % (self.before, seq, self.after))}
+        return cls(
+            event.event_id,
+            event.at,
+            event.kind,
+            event.actor,
+            event.run_id,
+            event.ticket_id,
+            body.decode(),
+            commitments.decode(),
+            before,
+            after,
+        )
 
 
 def private_purpose(event_id: str, name: str) -> str:
     """What a private value is sealed for: the field of that event."""
     return f"audit/{event_id}/{name}"
-
-
-async def _take_numbers(session: AsyncSession, tenant_id: str, count: int) -> int:
-    """The first of `count` numbers. The row lock holds until the transaction ends, so that a rollback leaves no gap."""
-    size = await session.execute(
-        text(
-            """
-            INSERT INTO audit_head (tenant_id, size) VALUES (:tenant_id, :count)
-            ON CONFLICT (tenant_id) DO UPDATE SET size = audit_head.size + EXCLUDED.size
-            RETURNING size
-            """,
-        ),
-        {"tenant_id": tenant_id, "count": count},
-    )
-    return int(size.scalar_one()) - count
 
 
 async def _seal_all(

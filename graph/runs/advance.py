@@ -8,7 +8,7 @@ the settlement's own rules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from connectors.errors import VendorUnavailable
 from graph.build import RECURSION_LIMIT
 from graph.errors import LeaseLost
 from graph.keeping import renewed
-from graph.rulebook import Arm, load_policy
+from graph.rulebook import Arm, held_policy, load_policy
 from graph.runs import leases
 from graph.runs.inbox import look, take_up
 from graph.runs.models import HELD_UP, Run
@@ -93,7 +93,8 @@ async def advance(advancer: Advancer, tenant_id: str, ticket_id: str) -> Advance
         return Advanced.BUSY
     try:
         async with renewed(lambda: _renew(runtime, tenant_id, ticket_id, token), lease_s=runtime.lease_s):
-            while await _once(advancer, tenant_id, ticket_id, token):
+            turn = _Turn(advancer, token)
+            while await _once(turn, tenant_id, ticket_id):
                 pass
     except LeaseLost:
         return Advanced.BUSY
@@ -108,39 +109,46 @@ async def _renew(runtime: Runtime, tenant_id: str, ticket_id: str, token: int) -
         await leases.renew(session, tenant_id, ticket_id, token=token, lease_s=runtime.lease_s)
 
 
-async def _once(advancer: Advancer, tenant_id: str, ticket_id: str, token: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What the turns of one attempt share: the lease's token, and the artifacts that were stored or read, by id."""
+
+    advancer: Advancer
+    token: int
+    recent: dict[str, object] = field(default_factory=dict)
+
+
+async def _once(turn: _Turn, tenant_id: str, ticket_id: str) -> bool:
     """One turn; true where another may have something to do."""
-    runtime = advancer.runtime
+    advancer, runtime = turn.advancer, turn.advancer.runtime
     incoming = await look(runtime, tenant_id, ticket_id)
     run = incoming.run
     if run is None:
-        if incoming.starts_a_run:
-            await begin(runtime, incoming, token=token)
-        return incoming.starts_a_run
+        return incoming.starts_a_run and await _drive(turn, await begin(runtime, incoming, token=turn.token))
     if run.state == RowState.RUNNING.value:
-        return await _drive(advancer, run, token)
+        return await _drive(turn, run)
     if run.wait_for in HELD_UP:
-        if run.wait_until is not None and runtime.now() < run.wait_until:
-            return False
-        return await _drive(advancer, run, token)
+        is_over = run.wait_until is None or runtime.now() >= run.wait_until
+        return is_over and await _drive(turn, run)
     await stop_overtaken(runtime, run, incoming)
     if incoming.changes:
         await _recheck_held(advancer, run)
         await take_up(runtime, run, incoming.changes, "ticket_changed")
     await _send_due(advancer, run)
     signal = await signal_for(runtime, run, incoming)
-    if signal is not None:
-        await wake(runtime, run, signal, incoming, token=token)
-    return signal is not None
+    if signal is None:
+        return False
+    return await _drive(turn, await wake(runtime, run, signal, incoming, token=turn.token))
 
 
-async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
+async def _drive(turn: _Turn, run: Run) -> bool:
     """Let the machine run until it waits or ends."""
+    advancer, runtime = turn.advancer, turn.advancer.runtime
     if run.failures >= MAX_HOPELESS:
-        await end_unreachable(advancer.runtime, run, token=token)
+        await end_unreachable(runtime, run, token=turn.token)
         return False
     machine = advancer.machines[run.tenant_id]
-    context = await _context(advancer.runtime, run, token)
+    context = await _context(turn, run)
     config: RunnableConfig = {
         "configurable": {"thread_id": f"{run.tenant_id}:{run.run_id}"},
         "recursion_limit": RECURSION_LIMIT,
@@ -149,25 +157,28 @@ async def _drive(advancer: Advancer, run: Run, token: int) -> bool:
     try:
         left = await machine.ainvoke(graph_input, config, context=context, durability="sync")
     except (VendorUnavailable, NodeTimeoutError) as error:
-        await wait_for_vendor(advancer.runtime, run, error, used=context.spending.columns, token=token)
+        await wait_for_vendor(runtime, run, error, used=context.spending.columns, token=turn.token)
         return False
     except MasterKeyWithheld:
-        await wait_for_key(advancer.runtime, run, used=context.spending.columns, token=token)
+        await wait_for_key(runtime, run, used=context.spending.columns, token=turn.token)
         return False
     interrupts: tuple[Interrupt, ...] = tuple(left.get("__interrupt__", ()))
     if interrupts:
-        await waiting(advancer.runtime, run, interrupts[0], token=token)
+        await waiting(runtime, run, interrupts[0], token=turn.token)
         await _send_due(advancer, run)
     return True
 
 
-async def _context(runtime: Runtime, run: Run, token: int) -> RunContext:
-    async with runtime.sessions(run.tenant_id) as session:
-        policy = await load_policy(session, run.tenant_id, run.policy_hash or "")
+async def _context(turn: _Turn, run: Run) -> RunContext:
+    policy = held_policy(run.tenant_id, run.policy_hash or "")
+    if policy is None:
+        async with turn.advancer.runtime.sessions(run.tenant_id) as session:
+            policy = await load_policy(session, run.tenant_id, run.policy_hash or "")
     return RunContext(
-        token=token,
+        token=turn.token,
         policy=policy,
         give_up=Reason.TOOL_ERROR if run.failures >= MAX_FAILURES else None,
+        recent=turn.recent,
         spending=Spending.of(run, policy.budgets),
         is_held_out=run.arm == Arm.HELD_OUT.value,
     )

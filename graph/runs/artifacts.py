@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,6 +22,16 @@ from graph.subjects import of_ticket
 from graph.vault import SALT_BYTES, Vault, VaultError
 
 Value = TypeVar("Value")
+
+_INSERT = text(
+    """
+    INSERT INTO artifact (tenant_id, artifact_id, run_id, kind, subject_id, created_at, commitment, sealed)
+    VALUES (:tenant_id, :artifact_id, :run_id, :kind, :subject_id, :created_at, :commitment, :sealed)
+    """
+)
+_SELECT = select(Artifact).where(
+    col(Artifact.tenant_id) == bindparam("tenant_id"), col(Artifact.artifact_id) == bindparam("artifact_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +51,41 @@ async def store(
     vault: Vault,
     *,
     run: Run,
-    kind: str,
-    value: object,
+    values: Mapping[str, object],
     now: datetime,
     new_id: Callable[[str], str],
-) -> ArtifactRef:
-    """Seal a value for the run's person, in the session's transaction.
+) -> dict[str, ArtifactRef]:
+    """Seal values for the run's person, each under its kind, in the session's transaction.
 
-    The value is anything that pydantic reads back: JSON, dataclasses, enums, times, sets of them.
+    A value is anything that pydantic reads back: JSON, dataclasses, enums, times, sets of them.
 
     Raises:
         SubjectErased: the person was erased.
-        PydanticSerializationError: the value cannot be written as JSON.
+        PydanticSerializationError: a value cannot be written as JSON.
     """
-    artifact_id = new_id("art")
+    if not values:
+        return {}
     subject_id = run.subject_id or of_ticket(run.ticket_id)
-    content = to_json(value, inf_nan_mode="strings", fallback=_plain)
-    salt = vault.new_salt()
-    commitment = vault.commit(content, salt)
-    sealed = await vault.seal(
-        session,
-        tenant_id=run.tenant_id,
-        subject_id=subject_id,
-        purpose=artifact_purpose(artifact_id),
-        plaintext=salt + content,
-        now=now,
-    )
-    await session.execute(
-        insert(Artifact).values(
-            tenant_id=run.tenant_id,
-            artifact_id=artifact_id,
-            run_id=run.run_id,
-            kind=kind,
-            subject_id=subject_id,
-            created_at=now,
-            commitment=commitment,
-            sealed=sealed,
-        ),
-    )
-    return ArtifactRef(artifact_id, commitment)
+    key = await vault.key(session, tenant_id=run.tenant_id, subject_id=subject_id, now=now)
+    references, rows = {}, []
+    for kind, value in values.items():
+        artifact_id, salt = new_id("art"), vault.new_salt()
+        content = to_json(value, inf_nan_mode="strings", fallback=_plain)
+        references[kind] = ArtifactRef(artifact_id, vault.commit(content, salt))
+        rows.append(
+            {
+                "tenant_id": run.tenant_id,
+                "artifact_id": artifact_id,
+                "run_id": run.run_id,
+                "kind": kind,
+                "subject_id": subject_id,
+                "created_at": now,
+                "commitment": references[kind].commitment,
+                "sealed": key.seal(artifact_purpose(artifact_id), salt + content),
+            }
+        )
+    await session.execute(_INSERT, rows)
+    return references
 
 
 async def load(
@@ -97,8 +103,8 @@ async def load(
         VaultError: it does not match its commitment.
         ValidationError: it is not of that type.
     """
-    query = select(Artifact).where(col(Artifact.tenant_id) == tenant_id, col(Artifact.artifact_id) == artifact_id)
-    artifact = (await session.execute(query)).scalar_one_or_none()
+    found = await session.execute(_SELECT, {"tenant_id": tenant_id, "artifact_id": artifact_id})
+    artifact = found.scalar_one_or_none()
     if artifact is None:
         raise ArtifactMissing(f"no artifact {artifact_id!r} in tenant {tenant_id!r}: check the id")
     opened = await vault.open(

@@ -5,10 +5,12 @@ INVARIANT: a worker whose lease was taken over cannot commit anything for the ti
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import and_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from graph.errors import LeaseLost
+from graph.runs.models import Run, TicketLease
 
 _ACQUIRE = text(
     """
@@ -37,6 +39,20 @@ _CHECK = text(
     """
     SELECT 1 FROM ticket_lease WHERE tenant_id = :tenant_id AND ticket_id = :ticket_id AND token = :token FOR SHARE
     """,
+)
+_OWN = (
+    select(Run)
+    .join(
+        TicketLease,
+        and_(col(TicketLease.tenant_id) == col(Run.tenant_id), col(TicketLease.ticket_id) == col(Run.ticket_id)),
+    )
+    .where(
+        col(Run.tenant_id) == bindparam("tenant_id"),
+        col(Run.run_id) == bindparam("run_id"),
+        col(TicketLease.token) == bindparam("token"),
+    )
+    .with_for_update(read=True, of=TicketLease)
+    .execution_options(populate_existing=True)
 )
 
 
@@ -72,3 +88,16 @@ async def check(session: AsyncSession, tenant_id: str, ticket_id: str, *, token:
     values = {"tenant_id": tenant_id, "ticket_id": ticket_id, "token": token}
     if (await session.execute(_CHECK, values)).scalar_one_or_none() is None:
         raise LeaseLost(f"the lease on ticket {ticket_id!r} was taken over: stop")
+
+
+async def own(session: AsyncSession, tenant_id: str, run_id: str, *, token: int) -> Run:
+    """The run as it is, and its ticket's lease held like `check` does.
+
+    Raises:
+        LeaseLost: the token is no longer the current one.
+    """
+    values = {"tenant_id": tenant_id, "run_id": run_id, "token": token}
+    run = (await session.execute(_OWN, values)).scalar_one_or_none()
+    if run is None:
+        raise LeaseLost(f"the lease on the ticket of run {run_id!r} was taken over: stop")
+    return run

@@ -29,7 +29,7 @@ from policies.vocabulary import Outcome, Reason
 LONGEST_BACKOFF_S: Final = 60.0
 
 
-async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
+async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> Run:
     """Start a run for the messages that came in. Its policy is the one that decides its ticket now, to its end."""
     tenant_id, now = incoming.tenant_id, runtime.now()
     async with runtime.sessions(tenant_id) as session:
@@ -57,13 +57,14 @@ async def begin(runtime: Runtime, incoming: Incoming, *, token: int) -> None:
         await _tell(session, runtime, run, "run.started", body)
     since = min((event.received_at for event in incoming.messages), default=now)
     waited(run.run_id, run.tenant_id, events, since, now)
+    return run
 
 
 async def waiting(runtime: Runtime, run: Run, interrupt: Interrupt, *, token: int) -> None:
     """The machine waits: for what, and until when."""
     asked: Mapping[str, Any] = interrupt.value
     async with runtime.sessions(run.tenant_id) as session:
-        row = await _own(session, run, token)
+        row = await leases.own(session, run.tenant_id, run.run_id, token=token)
         row.state = RunState.WAITING.value
         row.wait_for = str(asked["wait_for"])
         row.outcome = asked.get("outcome")
@@ -89,11 +90,11 @@ async def _until(session: AsyncSession, runtime: Runtime, row: Run) -> datetime 
     return None
 
 
-async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incoming: Incoming, *, token: int) -> None:
+async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incoming: Incoming, *, token: int) -> Run:
     """Something happened that the run goes on with. The signal is stored, so that a crash cannot lose it."""
     overtaken = signal["kind"] in {"new_message", "human_took_over", "ticket_gone"}
     async with runtime.sessions(run.tenant_id) as session:
-        row = await _own(session, run, token)
+        row = await leases.own(session, run.tenant_id, run.run_id, token=token)
         row.state = RunState.RUNNING.value
         row.signal = dict(signal)
         row.wait_until = None
@@ -114,12 +115,13 @@ async def wake(runtime: Runtime, run: Run, signal: Mapping[str, object], incomin
                     new_id=runtime.new_id,
                 )
         await _tell(session, runtime, row, "run.woken", signal)
+    return row
 
 
 async def wait_for_vendor(runtime: Runtime, run: Run, error: Exception, *, used: Mapping[str, int], token: int) -> None:
     """A vendor is out of reach: try again later, with growing pauses. What the attempt used is kept on the run."""
     async with runtime.sessions(run.tenant_id) as session:
-        row = await _own(session, run, token)
+        row = await leases.own(session, run.tenant_id, run.run_id, token=token)
         for name, count in used.items():
             setattr(row, name, count)
         await _hold_up(session, runtime, row, error)
@@ -187,17 +189,12 @@ async def failed(runtime: Runtime, tenant_id: str, ticket_id: str, error: Except
 async def end_unreachable(runtime: Runtime, run: Run, *, token: int) -> None:
     """Zendesk has been out of reach for too long: the run ends with a person, and only our own record says so."""
     async with runtime.sessions(run.tenant_id) as session:
-        row = await _own(session, run, token)
+        row = await leases.own(session, run.tenant_id, run.run_id, token=token)
         row.state = RunState.ENDED.value
         row.outcome, row.reason = Outcome.HANDED_OFF.value, Reason.TOOL_ERROR.value
         row.wait_for = row.wait_until = None
         row.ended_at = row.updated_at = runtime.now()
         await _tell(session, runtime, row, "run.ended", {"outcome": row.outcome, "reason": row.reason})
-
-
-async def _own(session: AsyncSession, run: Run, token: int) -> Run:
-    await leases.check(session, run.tenant_id, run.ticket_id, token=token)
-    return await session.get_one(Run, (run.tenant_id, run.run_id), populate_existing=True)
 
 
 async def _tell(session: AsyncSession, runtime: Runtime, run: Run, kind: str, body: Mapping[str, object]) -> None:

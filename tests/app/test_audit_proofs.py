@@ -63,9 +63,9 @@ async def worked(terminal: Terminal) -> Terminal:
                 session.add(run)
                 await session.flush()
                 kept = await store(
-                    session, vault, run=run, kind="draft", value={"to": "ana@example.com"}, now=NOW, new_id=new_id
+                    session, vault, run=run, values={"draft": {"to": "ana@example.com"}}, now=NOW, new_id=new_id
                 )
-                body["outputs"] = {"draft": kept.commitment}
+                body["outputs"] = {"draft": kept["draft"].commitment}
             for _ in range(3):
                 await append(
                     session,

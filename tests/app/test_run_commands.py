@@ -121,8 +121,7 @@ async def told(terminal: Terminal, *, dossier: Dossier = DOSSIER, run_id: str = 
         session.add(run)
         await session.flush()
         kinds = {"snapshot": SNAPSHOT, "triage": TRIAGE, "dossier": dossier, "verdicts": verdicts}
-        for kind, value in kinds.items():
-            await artifacts.store(session, vault, run=run, kind=kind, value=value, now=NOW, new_id=new_id)
+        await artifacts.store(session, vault, run=run, values=kinds, now=NOW, new_id=new_id)
         session.add(
             Effect(
                 tenant_id=terminal.tenant,

@@ -69,8 +69,8 @@ async def a_question(
         session.add(run)
         await session.flush()
         vault = vault_of(settings_of(folder))
-        for kind, value in {"snapshot": a_snapshot(customer), "draft": Draft((), "en", "Hello")}.items():
-            await store(session, vault, run=run, kind=kind, value=value, now=asked_at, new_id=new_id)
+        parts: dict[str, object] = {"snapshot": a_snapshot(customer), "draft": Draft((), "en", "Hello")}
+        await store(session, vault, run=run, values=parts, now=asked_at, new_id=new_id)
         question = Question(
             approval_id=f"apr_{number}",
             run_id=run.run_id,

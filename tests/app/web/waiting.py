@@ -80,8 +80,7 @@ async def a_waiting_run(door: Door, folder: Path, words: str = "Please refund me
         session.add(run)
         await session.flush()
         parts: Mapping[str, object] = {"snapshot": a_snapshot(words), "draft": Draft((), "en", words)}
-        for kind, value in parts.items():
-            await store(session, vault, run=run, kind=kind, value=value, now=NOW, new_id=new_id)
+        await store(session, vault, run=run, values=parts, now=NOW, new_id=new_id)
         asked = {"approvers": ("cs_lead",), "required": 1, "expires_at": NOW + timedelta(hours=1), **question}
         bound = Binding("a", "p", "e")
         await request(

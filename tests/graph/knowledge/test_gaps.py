@@ -78,7 +78,7 @@ async def hand_off(
     session.add(run)
     await session.flush()
     snapshot = a_snapshot(ticket_id, words)
-    await store(session, vault, run=run, kind="snapshot", value=snapshot, now=NOW, new_id=new_id)
+    await store(session, vault, run=run, values={"snapshot": snapshot}, now=NOW, new_id=new_id)
     if minor:
         decision = RecordedDecision(
             tenant_id="demo",

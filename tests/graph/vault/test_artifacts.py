@@ -44,15 +44,10 @@ def _run(subject_id: str | None = "s1") -> Run:
 
 async def _store(database: Database, vault: Vault, value: object, run: Run | None = None) -> ArtifactRef:
     async with database.tenant("demo") as session:
-        return await store(
-            session,
-            vault,
-            run=run or _run(),
-            kind="thing",
-            value=value,
-            now=NOW,
-            new_id=lambda prefix: f"{prefix}_1",
+        stored = await store(
+            session, vault, run=run or _run(), values={"thing": value}, now=NOW, new_id=lambda prefix: f"{prefix}_1"
         )
+    return stored["thing"]
 
 
 async def test_an_artifact_comes_back_as_it_was(database: Database, vault: Vault) -> None:
