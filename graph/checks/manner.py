@@ -80,7 +80,9 @@ def language(reading: Reading) -> Iterator[Finding]:
             yield Finding("language", "a part of the reply is in another language", match.span())
 
 
+@lru_cache(maxsize=1_024)
 def _is_foreign(line: str, code: str) -> bool:
+    """A reply is looked at when it is drafted and when it is sent, and most of its lines are those of other replies."""
     if code == "ja":
         signs = [one for one in line if one.isalpha()]
         native = sum(1 for one in signs if not one.isascii())

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from babel.dates import format_date
@@ -21,6 +22,8 @@ from policies.money import Money
 KNOWN: Final = "\ue000"
 """Stands in a text for each character of a known value: no letter, no digit, in no language."""
 _AFTER_LATIN: Final = "\u0250"
+_NO_WORD_BEFORE: Final = r"(?<![A-Za-z\u00c0-\u024f])"
+_NO_WORD_AFTER: Final = r"(?![A-Za-z\u00c0-\u024f])"
 _NAMED: Final = {"usd": ("US$",), "jpy": ("\u5186",)}
 
 
@@ -62,17 +65,23 @@ def without(flat: str, known: Iterable[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _any_of(forms: frozenset[str]) -> re.Pattern[str]:
-    """The longest form first. Compiling takes longer than searching, and the checks of one reply share their forms."""
-    parts = "|".join(_whole(one) for one in sorted(forms, key=lambda one: (-len(one), one)))
+    """The longest form first. Compiling takes longer than searching, and the checks of one reply share their forms.
+
+    Neighbours with the same ends share what stands around them: that is half of what compiling takes.
+    """
+    ordered = sorted(forms, key=lambda one: (-len(one), one))
+    parts = "|".join(
+        f"{_NO_WORD_BEFORE if begins else ''}(?:{'|'.join(map(re.escape, alike))}){_NO_WORD_AFTER if ends else ''}"
+        for (begins, ends), alike in groupby(ordered, key=_is_latin_at_ends)
+    )
     not_inside = r"(?<![\d.,])(?<!\d[-/])"
     return re.compile(rf"{not_inside}(?:{parts})(?![.,]?\d)(?![-/]\d)(?!\s?(?:%|per ?cent))", re.IGNORECASE)
 
 
-def _whole(form: str) -> str:
+def _is_latin_at_ends(form: str) -> tuple[bool, bool]:
     """A form that ends in Latin letters matches no part of a word; Japanese puts no space around a name."""
-    before = r"(?<![A-Za-z\u00c0-\u024f])" if form[0].isalpha() and form[0] < _AFTER_LATIN else ""
-    after = r"(?![A-Za-z\u00c0-\u024f])" if form[-1].isalpha() and form[-1] < _AFTER_LATIN else ""
-    return before + re.escape(form) + after
+    begins, ends = (one.isalpha() and one < _AFTER_LATIN for one in (form[0], form[-1]))
+    return begins, ends
 
 
 def places(pattern: re.Pattern[str], flat: str) -> Iterator[tuple[int, int]]:
