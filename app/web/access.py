@@ -265,10 +265,20 @@ class Declared(Route):
         await self.read.handle(scope, receive, send)
 
 
+class SignedRoute(Declared):
+    """A route for a vendor's program. Its handler takes the request and nothing else, so FastAPI has nothing to do."""
+
+    def __init__(self, path: str, handler: Callable[[Request], Awaitable[Response]], access: Signed) -> None:
+        super().__init__("POST", path, handler, access)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is for this route."""
+        await Route.handle(self, scope, receive, send)
+
+
 def add(router: APIRouter, method: str, path: str, handler: Handler, access: Access) -> None:
-    """Add a route together with who may use it. There is no other way to add one, but `call` for the API's."""
-    longest = None if isinstance(access, Signed) else MAX_FORM_BYTES
-    router.routes.append(Declared(method, path, handler, access, response_model=None, max_body_size=longest))
+    """Add a page's route together with who may use it. The API's are added by `call`, a vendor's are `SignedRoute`s."""
+    router.routes.append(Declared(method, path, handler, access, response_model=None, max_body_size=MAX_FORM_BYTES))
 
 
 def signed_in(request: Request) -> Visitor:

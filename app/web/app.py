@@ -58,6 +58,7 @@ from app.web.access import Guard, add, declared
 from app.web.confirming import Confirming
 from app.web.embedding import Embedding
 from app.web.entry import Entry
+from app.web.front import Front
 from app.web.live import Pulse
 from app.web.pages import Pages
 from app.web.panel import Panel
@@ -100,13 +101,9 @@ def create_app(settings: Settings, app_url: str) -> FastAPI:
         for adapter in adapters.values():
             adapter.close()
 
-    app = FastAPI(title="Countersign", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = Front(webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)), lifespan)
     answer_refusals(app, renderer)
-    parts = [
-        webhooks.routes(webhooks.Door(database.tenant, _secrets(settings), now, new_id)),
-        _health(guard),
-        _metrics(settings, guard),
-    ]
+    parts = [_health(guard), _metrics(settings, guard)]
     if settings.pages:
         sign_in = SignIn(database.tenant, Passwords(), now, new_id, new_token, lifetimes)
         # The provider's clock is the world's, also beside a sandbox.

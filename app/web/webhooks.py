@@ -8,6 +8,7 @@ https://developer.zendesk.com/documentation/webhooks/anatomy-of-a-webhook-reques
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,12 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import APIRouter, Request
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.errors import DatabaseError
-from app.web.access import Signed, add
+from app.web.access import Signed, SignedRoute
 from app.web.storing import Overrun, Storing
 from connectors.errors import SignatureError, WireError
 from connectors.stripe import signing as stripe_signing
@@ -32,6 +33,7 @@ from graph.intake.receive import Arrival, refused_knock, stripe_arrival, zendesk
 from graph.tenancy import Sessions
 from graph.tracing import received
 
+_LOG: Final = logging.getLogger(__name__)
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """A ticket event carries the whole comment; Zendesk's longest is some 64 kB, so this is generous."""
 
@@ -70,36 +72,49 @@ class _Refusal(Exception):
         self.detail = detail
 
 
-def routes(door: Door) -> APIRouter:
+def routes(door: Door) -> list[SignedRoute]:
     """The webhook routes."""
-    router = APIRouter()
 
-    async def zendesk(tenant_id: str, request: Request) -> Response:
-        return await _answer(door, tenant_id, request, _zendesk)
+    async def zendesk(request: Request) -> Response:
+        return await _answer(door, "zendesk", request, _zendesk)
 
-    async def stripe(tenant_id: str, request: Request) -> Response:
-        return await _answer(door, tenant_id, request, _stripe)
+    async def stripe(request: Request) -> Response:
+        return await _answer(door, "stripe", request, _stripe)
 
-    add(router, "POST", "/webhooks/zendesk/{tenant_id}", zendesk, Signed("Zendesk"))
-    add(router, "POST", "/webhooks/stripe/{tenant_id}", stripe, Signed("Stripe"))
-    return router
+    return [
+        SignedRoute("/webhooks/zendesk/{tenant_id}", zendesk, Signed("Zendesk")),
+        SignedRoute("/webhooks/stripe/{tenant_id}", stripe, Signed("Stripe")),
+    ]
 
 
 _Read = Callable[[Door, str, bytes, Mapping[str, str]], Arrival]
 
 
-async def _answer(door: Door, tenant_id: str, request: Request, read: _Read) -> Response:
-    started_ns, source = time.time_ns(), request.url.path.split("/")[2]
+async def _answer(door: Door, source: str, request: Request, read: _Read) -> Response:
+    started_ns = time.time_ns()
     try:
-        _known(door, tenant_id)
-        raw = await _body(request)
-        arrival = await _verified(door, tenant_id, request, raw, read)
-        answer = await _store(door, tenant_id, arrival)
+        arrival, answer = await _taken_in(door, source, request, read)
     except _Refusal as refusal:
-        received(None, source, started_ns, refusal.status)
-        return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+        return _refused(refusal, source, started_ns)
+    except Exception:  # noqa: BLE001 - whatever it was, the sender gets an answer and tries again
+        _LOG.exception("a webhook of %s failed", source)
+        detail = "something went wrong here, and the server's log says what: send it again"
+        return _refused(_Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail), source, started_ns)
     received(arrival.event_id, source, started_ns, answer.status_code)
     return answer
+
+
+def _refused(refusal: _Refusal, source: str, started_ns: int) -> Response:
+    received(None, source, started_ns, refusal.status)
+    return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+
+
+async def _taken_in(door: Door, source: str, request: Request, read: _Read) -> tuple[Arrival, Response]:
+    tenant_id = str(request.path_params["tenant_id"])
+    _known(door, tenant_id)
+    raw = await _body(request)
+    arrival = await _verified(door, tenant_id, source, request, raw, read)
+    return arrival, await _store(door, tenant_id, arrival)
 
 
 def _known(door: Door, tenant_id: str) -> None:
@@ -127,12 +142,12 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-async def _verified(door: Door, tenant_id: str, request: Request, raw: bytes, read: _Read) -> Arrival:
+async def _verified(door: Door, tenant_id: str, source: str, request: Request, raw: bytes, read: _Read) -> Arrival:
     try:
         return read(door, tenant_id, raw, request.headers)
     except SignatureError as error:
         address = request.client.host if request.client else "unknown"
-        await _record_knock(door, tenant_id, request.url.path.split("/")[2], address, str(error))
+        await _record_knock(door, tenant_id, source, address, str(error))
         raise _Refusal(HTTPStatus.UNAUTHORIZED, str(error)) from error
 
 
