@@ -133,7 +133,7 @@ async def wait_for_key(runtime: Runtime, run: Run, *, used: Mapping[str, int], t
     No number of attempts gives the run up: nothing could be written to a person either. It is told of once.
     """
     async with runtime.sessions(run.tenant_id) as session:
-        row = await _own(session, run, token)
+        row = await leases.own(session, run.tenant_id, run.run_id, token=token)
         for name, count in used.items():
             setattr(row, name, count)
         is_new = row.wait_for != WaitFor.KEY.value
