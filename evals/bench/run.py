@@ -250,18 +250,23 @@ async def prepared(advancer: Advancer, database: Database, control: SandboxContr
         assert saver is not None
         assert not isinstance(saver, bool)
         machines[name] = build(runtime, saver)
-    folder = Path(str(files("kb.library") / "demo-shop"))
+    await furnish(advancer, database)
+    return Bench(Advancer(runtime, machines), database, control, watch)
+
+
+async def furnish(advancer: Advancer, database: Database) -> None:
+    """Give the bench's tenant the shipped policy, without its hold, and the demo shop's documents."""
+    now = advancer.runtime.now()
     async with database.tenant(TENANT) as session:
-        await publish(session, TENANT, _without_hold(shipped_text()), author="bench", now=runtime.now())
+        await publish(session, TENANT, _without_hold(shipped_text()), author="bench", now=now)
         await ingest(
             session,
             tenant_id=TENANT,
             source="demo-shop",
-            documents=list(read_documents(folder)),
+            documents=list(read_documents(Path(str(files("kb.library") / "demo-shop")))),
             embed=advancer.runtime.embed,
-            now=runtime.now(),
+            now=now,
         )
-    return Bench(Advancer(runtime, machines), database, control, watch)
 
 
 def _without_hold(policy: str) -> str:

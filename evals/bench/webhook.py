@@ -63,7 +63,7 @@ async def _measure(
     made = count()
 
     def ours(many: int) -> list[bytes]:
-        return [_signed(place, next(made)) for _ in range(many)]
+        return [signed(place, next(made)) for _ in range(many)]
 
     def bare(many: int) -> list[bytes]:
         return [_bare(place, bare_port, next(made)) for _ in range(many)]
@@ -83,10 +83,11 @@ async def _measure(
     ]
 
 
-def _signed(place: Place, number: int) -> bytes:
+def signed(place: Place, number: int, ticket_id: str | None = None) -> bytes:
+    """A comment on a ticket as Zendesk would send it, an event of its own for each number."""
     zendesk = place.settings.tenants[TENANT].zendesk
     assert zendesk is not None
-    body, now = _event(number), machine_clock()
+    body, now = _event(number, ticket_id or str(1 + number % TICKETS)), machine_clock()
     timestamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     secret = zendesk.webhook_secrets[0].get_secret_value()
     headers = {
@@ -97,19 +98,23 @@ def _signed(place: Place, number: int) -> bytes:
     return request_bytes(f"/webhooks/zendesk/{TENANT}", place.web_port, headers, body)
 
 
+def event_id(number: int) -> str:
+    """The id of the event of a number."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"bench/{number}"))
+
+
 def _bare(place: Place, port: int, number: int) -> bytes:
     """The same request, byte for byte but for its address."""
-    return _signed(place, number).replace(
+    return signed(place, number).replace(
         f"/webhooks/zendesk/{TENANT} HTTP/1.1\r\nHost: 127.0.0.1:{place.web_port}".encode(),
         f"/ HTTP/1.1\r\nHost: 127.0.0.1:{port}".encode(),
         1,
     )
 
 
-def _event(number: int) -> bytes:
+def _event(number: int, ticket_id: str) -> bytes:
     """A comment on a ticket: https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/ ."""
     moment = (datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
-    ticket_id = 1 + number % TICKETS
     words = "I was charged twice for order 1042, please refund the second charge. " * 5
     return json.dumps(
         {
@@ -119,7 +124,7 @@ def _event(number: int) -> bytes:
                 "brand_id": "3",
                 "created_at": moment,
                 "description": words,
-                "id": str(ticket_id),
+                "id": ticket_id,
                 "requester_id": "7",
                 "status": "OPEN",
                 "subject": "Charged twice",
@@ -136,7 +141,7 @@ def _event(number: int) -> bytes:
                 },
                 "meta": {"sequence": {"id": f"s{number}", "position": 1, "total": 1}},
             },
-            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"bench/{number}")),
+            "id": event_id(number),
             "subject": f"zen:ticket:{ticket_id}",
             "time": moment,
             "type": f"{TYPE_PREFIX}comment_added",
