@@ -35,6 +35,7 @@ from evals.bench.retrieval import retrieval
 from evals.bench.rows import Row
 from evals.bench.run import run
 from evals.bench.startup import startup
+from evals.bench.stop import stop
 from evals.bench.webhook import webhook
 from evals.bench.workers import scale_out
 from evals.suites.making import commit
@@ -62,6 +63,7 @@ BENCHES: Final[dict[str, Measure]] = {
     "console": console,
     "retrieval": retrieval,
     "ingest": ingestion,
+    "stop": stop,
     "start": startup,
     "load": load,
     "workers": scale_out,

@@ -37,7 +37,7 @@ from app.measures.keeping import fold_all
 from app.runtime import open_advancer
 from app.settings import machine_clock
 from connectors.sandbox.control import SandboxControl
-from evals.bench.floor import doubles, web
+from evals.bench.floor import asked, doubles, web
 from evals.bench.place import TENANT, Place, opened_place
 from evals.bench.rows import Row, Sample, percentile
 from evals.bench.run import prepared
@@ -52,6 +52,7 @@ FULL_SHARE: Final = 0.1
 PAGE_GOAL_MS: Final = 500.0
 PAST_GOAL_S: Final = 60.0
 WORK_MEMORY: Final = "512MB"
+COUNTS_COME_S: Final = 1.5
 
 TABLES: Final[Mapping[str, str]] = {
     "inbox_event": "received_at",
@@ -98,7 +99,7 @@ def growth(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
 def grown(runs: int, looks: int, say: Callable[[str], None]) -> tuple[list[Row], list[Weight]]:
     """The rows with so many runs in the database, and the tables by weight. Pages are opened so many times."""
     with opened_place() as place, doubles(place) as control:
-        token = asyncio.run(_played(place, control, say))
+        token, written = asyncio.run(_played(place, control, say))
         seconds = _copied(place, runs, say)
         weights = _weights(place)
         vacuum_s = _vacuumed(place)
@@ -111,6 +112,7 @@ def grown(runs: int, looks: int, say: Callable[[str], None]) -> tuple[list[Row],
         "runs": float(runs),
         "copy_s": seconds,
         "vacuum_s": vacuum_s,
+        **written,
         **{f"{one.name}_bytes_a_run": (one.bytes + sum(one.indexes.values())) / runs for one in weights},
         "indexes_bytes_a_run": sum(sum(one.indexes.values()) for one in weights) / runs,
     }
@@ -131,12 +133,15 @@ def grown(runs: int, looks: int, say: Callable[[str], None]) -> tuple[list[Row],
 DISK_GOAL_KB: Final = 100.0
 
 
-async def _played(place: Place, control: SandboxControl, say: Callable[[str], None]) -> str:
-    """The runs that are copied, and somebody who may look at them; the token of their session."""
+async def _played(place: Place, control: SandboxControl, say: Callable[[str], None]) -> tuple[str, dict[str, float]]:
+    """The runs that are copied, and somebody who may look at them: the token of their session, and what a run writes."""
     async with open_advancer(place.settings, place.storage) as (advancer, database):
         bench = await prepared(advancer, database, control)
-        for _ in range(PLAYED):
+        await bench.one()
+        before = await _written(place)
+        for _ in range(PLAYED - 1):
             await bench.one()
+        written = {name: (after - before[name]) / (PLAYED - 1) for name, after in (await _written(place)).items()}
         await fold_all(database.tenant, TENANT)
         say(f"growth: {PLAYED} runs are played")
         token, act, day = new_token(), Act("bench", machine_clock(), new_id), timedelta(hours=24)
@@ -145,7 +150,18 @@ async def _played(place: Place, control: SandboxControl, say: Callable[[str], No
             lead = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", roles), act)
         async with database.tenant(TENANT) as session:
             await open_session(session, lead, way=Way.PASSWORD, token=token, lifetimes=Lifetimes(day, day), act=act)
-        return token
+        return token, written
+
+
+async def _written(place: Place) -> dict[str, float]:
+    """What the server has committed and written so far. Its counts come a second late."""
+    await asyncio.sleep(COUNTS_COME_S)
+    return {
+        "commits_a_run": asked(
+            place, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+        ),
+        "wal_bytes_a_run": asked(place, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"),
+    }
 
 
 def _copied(place: Place, runs: int, say: Callable[[str], None]) -> float:

@@ -35,6 +35,21 @@ _USED: Final = text(
 )
 
 
+_BY_ROLE: Final = text(
+    """
+    SELECT event.body ->> 'role' AS role, count(*) AS calls,
+           sum((event.body ->> 'input_tokens')::int) AS input_tokens,
+           sum((event.body ->> 'cached_tokens')::int) AS cached_tokens,
+           sum((event.body ->> 'output_tokens')::int) AS output_tokens,
+           sum((event.body ->> 'cost_usd_micros')::bigint) AS cost_usd_micros
+      FROM audit_event AS event JOIN run USING (tenant_id, run_id)
+     WHERE event.tenant_id = :tenant AND event.kind = 'model.called' AND run.outcome = 'resolved'
+     GROUP BY 1 ORDER BY 1
+    """,
+)
+"""Each role is one node's: triage, plan, draft."""
+
+
 def model_cost(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Calls, tokens and dollars of a resolved ticket with Claude."""
     with opened_place() as place:
@@ -57,6 +72,7 @@ async def _measure(place: Place, control: SandboxControl, tickets: int, say: Cal
             say(f"model_cost ticket {number + 1} of {tickets}")
         async with database.tenant(TENANT) as session:
             used = (await session.execute(_USED, {"tenant": TENANT})).all()
+            by_role = (await session.execute(_BY_ROLE, {"tenant": TENANT})).all()
     inputs = Sample.of([float(row.input_tokens) for row in used])
     dollars = Sample.of([row.cost_usd_micros / 1_000_000 for row in used])
     parts = {
@@ -67,6 +83,10 @@ async def _measure(place: Place, control: SandboxControl, tickets: int, say: Cal
         "list_price_usd": dollars.median,
         "list_price_usd_first_ticket": used[0].cost_usd_micros / 1_000_000,
     }
+    for role in by_role:
+        for name in ("input_tokens", "cached_tokens", "output_tokens"):
+            parts[f"{role.role}_{name}"] = getattr(role, name) / len(used)
+        parts[f"{role.role}_usd"] = role.cost_usd_micros / 1_000_000 / len(used)
     calls = Sample.of([float(row.model_calls) for row in used])
     return [
         Row("model_calls", calls, "calls/ticket", None, MOST_CALLS + 1, is_limit=True),

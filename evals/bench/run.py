@@ -155,7 +155,7 @@ class Bench:
 
     async def one(self) -> float:
         """One run from its stored event to its end; its seconds without the models'."""
-        ticket_id = await self._arrive()
+        ticket_id = await self.arrive()
         before_s, started = self.watch.seconds, time.perf_counter()
         for _ in range(MAX_TURNS):
             await advance(self.advancer, TENANT, ticket_id)
@@ -169,7 +169,7 @@ class Bench:
         await self._note(run_id, model_s)
         return seconds - model_s
 
-    async def _arrive(self) -> str:
+    async def arrive(self) -> str:
         """A new ticket in the doubles, and its event in the inbox. Not measured."""
         self.made += 1
         source = WORLD.format(number=self.made, order=20_000 + self.made)

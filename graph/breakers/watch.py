@@ -7,7 +7,6 @@ the reservation that would pass its bound is refused by the database, and trips 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,10 +21,8 @@ from graph.breakers.trips import ACTOR, TRIPPED, Watched, covering, reset, told,
 from graph.settlement.models import Effect, EffectState
 from graph.settlement.stop import stop
 from graph.settlement.switches import read_switches
+from graph.tenancy import Sessions
 from policies.breakers import Breaker, Measure
-
-Sessions = Callable[[str], AbstractAsyncContextManager[AsyncSession]]
-"""Opens one transaction as a tenant; it commits when the block ends and rolls back when it raises."""
 
 _OVERRIDES: Final = text(
     """
