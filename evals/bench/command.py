@@ -117,17 +117,17 @@ def _compare(before: Path, after: Path, *, as_json: bool) -> None:
         rows = [asdict(one) for one in shifts]
         typer.echo(json.dumps({"before": first.commit, "after": second.commit, "rows": rows}))
     else:
-        console = Console()
+        terminal = Console()
         for name in ("processor", "cores", "python"):
             if first.machine.get(name) != second.machine.get(name):
-                console.print(f"another {name}: {first.machine.get(name)} and {second.machine.get(name)}")
+                terminal.print(f"another {name}: {first.machine.get(name)} and {second.machine.get(name)}")
         shown = Table(box=None, header_style="bold", pad_edge=False)
         for head in ("what", first.commit[:12], second.commit[:12], "change", ""):
             shown.add_column(head, justify="left" if head in {"what", ""} else "right", overflow="fold")
         for one in shifts:
             change = f"{one.change:.2f} x" if one.change is not None else ""
             shown.add_row(one.name, _figure(one.before), _figure(one.after), change, one.verdict)
-        console.print(shown)
+        terminal.print(shown)
     raise typer.Exit(1 if any(one.verdict == "WORSE" for one in shifts) else 0)
 
 

@@ -27,18 +27,16 @@ import psycopg
 import typer
 from psycopg import sql
 
-from app.ambient import new_id, new_token
+from app.ambient import new_id
 from app.db import Database
-from app.identity import accounts
-from app.identity.accounts import Act, NewAccount
 from app.identity.roles import Role
-from app.identity.sessions import Lifetimes, Way, open_session
 from app.measures.keeping import fold_all
 from app.runtime import open_advancer
 from app.settings import machine_clock
 from connectors.sandbox.control import SandboxControl
 from evals.bench.floor import asked, doubles, web
 from evals.bench.place import TENANT, Place, opened_place
+from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from evals.bench.run import prepared
 from graph.decisions.past import read_past
@@ -134,7 +132,7 @@ DISK_GOAL_KB: Final = 100.0
 
 
 async def _played(place: Place, control: SandboxControl, say: Callable[[str], None]) -> tuple[str, dict[str, float]]:
-    """The runs that are copied, and somebody who may look at them: the token of their session, and what a run writes."""
+    """Play the runs that are copied; the token of somebody who may look at them, and what a run writes."""
     async with open_advancer(place.settings, place.storage) as (advancer, database):
         bench = await prepared(advancer, database, control)
         await bench.one()
@@ -144,13 +142,7 @@ async def _played(place: Place, control: SandboxControl, say: Callable[[str], No
         written = {name: (after - before[name]) / (PLAYED - 1) for name, after in (await _written(place)).items()}
         await fold_all(database.tenant, TENANT)
         say(f"growth: {PLAYED} runs are played")
-        token, act, day = new_token(), Act("bench", machine_clock(), new_id), timedelta(hours=24)
-        roles = (Role.CS_LEAD, Role.OPS_LEAD)
-        async with database.tenant(TENANT) as session:
-            lead = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", roles), act)
-        async with database.tenant(TENANT) as session:
-            await open_session(session, lead, way=Way.PASSWORD, token=token, lifetimes=Lifetimes(day, day), act=act)
-        return token, written
+        return await signed_in_reader(database, Role.CS_LEAD, Role.OPS_LEAD), written
 
 
 async def _written(place: Place) -> dict[str, float]:
@@ -287,9 +279,8 @@ async def _pages(place: Place, token: str, looks: int, say: Callable[[str], None
         "measures of 30 days": f"/t/{TENANT}/measures?days=30&by=intent",
         "controls": f"/t/{TENANT}/controls",
     }
-    base, cookies = f"http://127.0.0.1:{place.web_port}", {f"countersign-{TENANT}": token}
     found: dict[str, list[float]] = {}
-    async with httpx.AsyncClient(base_url=base, cookies=cookies, trust_env=False, timeout=120) as client:
+    async with reading(place, token) as client:
         for name, path in paths.items():
             figures = []
             for _ in range(looks + 1):

@@ -1,4 +1,4 @@
-"""Somebody who looks at pages, for a bench: an account with one role, signed in as with a password."""
+"""Somebody who looks at pages, for a bench: an account with some roles, signed in as with a password."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from evals.bench.place import TENANT, Place
 DAY = timedelta(hours=24)
 
 
-async def signed_in_reader(database: Database, role: Role) -> str:
-    """The token of the session of a new person with that role."""
+async def signed_in_reader(database: Database, *roles: Role) -> str:
+    """The token of the session of a new person with those roles."""
     token, act = new_token(), Act("bench", machine_clock(), new_id)
     async with database.tenant(TENANT) as session:
-        reader = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", (role,)), act)
+        reader = await accounts.create(session, TENANT, NewAccount("lead@shop.example", "Lea", roles), act)
     async with database.tenant(TENANT) as session:
         await open_session(session, reader, way=Way.PASSWORD, token=token, lifetimes=Lifetimes(DAY, DAY), act=act)
     return token
