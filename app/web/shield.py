@@ -1,4 +1,4 @@
-"""Around every answer but a webhook's: the headers that keep a page to itself, and an end for errors nobody caught.
+"""Around every answer to people: the headers that keep a page to itself, and an end for errors nobody caught.
 
 A page may load our own style and run scripts that carry its answer's nonce, which is random and never repeated; it may
 send forms to us only, and stands in nobody's frame, but for the Zendesk app's page, which stands in that account's. An

@@ -34,6 +34,12 @@ from graph.tenancy import Sessions
 from graph.tracing import received
 
 _LOG: Final = logging.getLogger(__name__)
+NO_PAGE: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""An answer to a program: a browser that is led to it shows nothing and keeps nothing."""
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """A ticket event carries the whole comment; Zendesk's longest is some 64 kB, so this is generous."""
 
@@ -106,7 +112,7 @@ async def _answer(door: Door, source: str, request: Request, read: _Read) -> Res
 
 def _refused(refusal: _Refusal, source: str, started_ns: int) -> Response:
     received(None, source, started_ns, refusal.status)
-    return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status))
+    return JSONResponse({"error": refusal.detail}, refusal.status, headers=_retry(refusal.status) | NO_PAGE)
 
 
 async def _taken_in(door: Door, source: str, request: Request, read: _Read) -> tuple[Arrival, Response]:
@@ -122,9 +128,9 @@ def _known(door: Door, tenant_id: str) -> None:
         raise _Refusal(HTTPStatus.NOT_FOUND, f"no tenant {tenant_id[:64]!r} here: check the webhook's address")
 
 
-def _retry(status: HTTPStatus) -> dict[str, str] | None:
+def _retry(status: HTTPStatus) -> dict[str, str]:
     """Zendesk and Stripe try a 503 again; Zendesk only with a Retry-After below a minute."""
-    return {"Retry-After": "10"} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return {"Retry-After": "10"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 async def _body(request: Request) -> bytes:
@@ -215,7 +221,7 @@ async def _store(door: Door, tenant_id: str, arrival: Arrival) -> Response:
         stored = await door.storing.store(tenant_id, arrival)
     except (Overrun, DatabaseError, SQLAlchemyError) as error:
         raise _Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the event could not be stored: send it again") from error
-    return JSONResponse({"received": stored.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED)
+    return JSONResponse({"received": stored.value, "event_id": arrival.event_id}, HTTPStatus.ACCEPTED, headers=NO_PAGE)
 
 
 async def _record_knock(door: Door, tenant_id: str, source: str, address: str, detail: str) -> None:

@@ -328,7 +328,7 @@ async def opened(
         serve(create_app(settings, database_url), port=settings.port) as door,
     ):
         saver = AsyncPostgresSaver(await database.checkpoint_pool(TENANT), serde=serializer)
-        async with httpx.AsyncClient(base_url=door.url, trust_env=False) as web:
+        async with httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=60) as web:
             reviewer = await a_person(database.tenant, TENANT, Role.CS_LEAD, Role.ADMIN, now=clock.now())
             advancer = Advancer(runtime, {TENANT: build(runtime, saver)})
             yield Shop(settings, database, vendors.state.sandbox, faults, clock, advancer, web, reviewer.account)
