@@ -25,7 +25,7 @@ from app.db import Database
 from app.embedded import EmbeddedServer
 from app.identity.roles import Role
 from app.identity.service_tokens import Scope
-from app.web.access import FORM_HEADER, Allowed, Declared, Signed, UndeclaredRoute, declared
+from app.web.access import FORM_HEADER, Allowed, Declared, Signed, SignedRoute, UndeclaredRoute, declared
 from app.web.app import create_app
 from app.web.matrix import matrix_lines
 from tests.app.api.programs import a_token
@@ -339,11 +339,11 @@ async def test_every_answer_keeps_the_page_to_itself(web: Server) -> None:
         assert "default-src 'none'" in policy, route
         assert "frame-ancestors 'none'" in policy, route
         assert "unsafe" not in policy, route
-        if isinstance(route.access, Signed):
+        if isinstance(route, SignedRoute):
             assert "-src" not in policy.replace("default-src 'none'", ""), route  # it is no page, so nothing may run
         else:
             nonces.add(policy.split("'nonce-")[1].split("'")[0])
-    assert len(nonces) == len([route for route in web.routes if not isinstance(route.access, Signed)])
+    assert len(nonces) == len([route for route in web.routes if not isinstance(route, SignedRoute)])
 
 
 async def test_a_route_that_declares_nothing_keeps_the_server_from_starting() -> None:
