@@ -24,6 +24,8 @@ FOLDER: Final = Path("bench-history")
 
 NOTICED: Final = 0.1
 """Shift of a figure's share that is told as better or worse, where the spreads do not overlap."""
+NOTICED_ALONE: Final = 0.5
+"""The same for a figure that was measured once and so has no spread."""
 
 INCHES: Final = 8.6
 HOLDS, MISSES = "#1f73b7", "#cc3340"
@@ -134,7 +136,8 @@ def _shift(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
         return Shift(name, before, after, None, "nothing to compare with")
     change = after[by] / before[by]
     is_apart = after["spread"][0] > before["spread"][1] or after["spread"][1] < before["spread"][0]
-    if abs(change - 1) < NOTICED or not is_apart:
+    has_spread = before["spread"][0] < before["spread"][1] or after["spread"][0] < after["spread"][1]
+    if abs(change - 1) < (NOTICED if has_spread else NOTICED_ALONE) or not is_apart:
         return Shift(name, before, after, change, "the same")
     grows_well = after["goal_is"] == "ratio at least"
     return Shift(name, before, after, change, "better" if (change > 1) == grows_well else "WORSE")

@@ -36,7 +36,7 @@ _QUERY: Final = text(
     refund AS (
       SELECT run_id, state, amount_minor, settled_at, effect_id,
              encode(sha256(convert_to(charge_id || '|' || item_key, 'UTF8')), 'hex') AS target
-        FROM effect WHERE tenant_id = :tenant AND kind = 'refund'
+        FROM effect WHERE tenant_id = :tenant AND kind = 'refund' AND run_id IN (SELECT run_id FROM last)
          AND (state = 'settled' OR (state = 'stopped' AND reason = 'human_took_over'))
     ),
     settled AS (

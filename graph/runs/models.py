@@ -42,6 +42,7 @@ class Run(TenantRow, table=True):
         Index("run_one_active", "tenant_id", "ticket_id", unique=True, postgresql_where=text("state <> 'ended'")),
         Index("run_due", "wait_until", postgresql_where=text("state = 'waiting'")),
         Index("run_newest", "tenant_id", "started_at"),
+        Index("run_ticket", "tenant_id", "ticket_id", "started_at"),
         Index("run_outcome", "tenant_id", "outcome", "started_at"),
         Index("run_actions", "actions", postgresql_using="gin", postgresql_ops={"actions": "jsonb_path_ops"}),
         Index("run_subject", "tenant_id", "subject_id", "started_at"),

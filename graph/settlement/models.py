@@ -49,6 +49,7 @@ class Effect(TenantRow, table=True):
         Index("effect_due", "due_at", postgresql_where=text("state IN ('held', 'sending', 'unknown')")),
         Index("effect_reversed", "tenant_id", "run_id", postgresql_where=text("state = 'reversed'")),
         Index("effect_run", "tenant_id", "run_id"),
+        Index("effect_queued", "tenant_id", "created_at", postgresql_where=text("state IN ('held', 'human')")),
         Index("effect_vendor_object", "tenant_id", "vendor_object"),
         CheckConstraint(
             "kind <> 'refund' OR (amount_minor > 0 AND currency IS NOT NULL AND charge_id IS NOT NULL)",

@@ -47,6 +47,14 @@ def test_a_shift_within_the_spread_is_none() -> None:
     assert compare(BEFORE, after)[0].verdict == "the same"
 
 
+def test_a_figure_that_was_measured_once_shifts_only_by_more_than_half() -> None:
+    once = Row("stop", Sample.of([100.0]), "ms", None, 1000, is_limit=True)
+    before = sitting("a", "2026-11-21T10:00:00+00:00", once)
+    for figure, verdict in ((140.0, "the same"), (160.0, "WORSE"), (40.0, "better")):
+        after = sitting("b", "2026-11-21T11:00:00+00:00", replace(once, value=Sample.of([figure])))
+        assert compare(before, after)[0].verdict == verdict
+
+
 def test_a_limit_is_reached_the_more_the_lower_its_figure() -> None:
     assert [reached(row.form()) for row in (RUN, P99)] == [pytest.approx(1.0), pytest.approx(20 / 11, rel=1e-3)]
 
