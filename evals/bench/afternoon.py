@@ -22,9 +22,9 @@ from typing import Final
 
 import psycopg
 
-from evals.bench.floor import asked, doubles, furnished, tickets, used, web, workers
+from evals.bench.floor import asked, furnished, tickets, used, workers
 from evals.bench.load import Answer, offered
-from evals.bench.place import Place, opened_place
+from evals.bench.place import Place, doubles, opened_place, web
 from evals.bench.rows import Row, Sample, percentile
 from evals.bench.webhook import event_id, signed
 

@@ -27,7 +27,7 @@ from app.measures.days import keep_all_days
 from app.settings import machine_clock
 from evals.bench.kept_history import keep_decisions, keep_runs
 from evals.bench.measures import COPIES, PAGES, copy_measures, copy_rows, keep_measures
-from evals.bench.place import TENANT, Place, cpu_s, is_listening, opened_place, process
+from evals.bench.place import TENANT, Place, cpu_s, opened_place, web
 from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from graph.decisions.invented import DAYS, invented_history
@@ -50,14 +50,7 @@ def console(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     runs, asked = (2_000, 4) if is_quick else (RUNS, 20)
     with opened_place() as place:
         token, version = asyncio.run(_filled(place, runs, say))
-        with process(
-            "-m",
-            "app.main",
-            "serve",
-            config=place.config_path,
-            log=place.settings.data_dir / "web.log",
-            answers=lambda: is_listening(place.web_port),
-        ):
+        with web(place):
             return asyncio.run(_measured(place, token, pages_of(version), runs, asked, say))
 
 

@@ -20,7 +20,7 @@ from app.runtime import open_advancer
 from connectors.sandbox.control import SandboxControl
 from connectors.sandbox.world.model import Setting
 from connectors.sandbox.world.reading import read_yaml
-from evals.bench.place import Place, is_listening, process
+from evals.bench.place import Place, process
 from evals.bench.run import WORLD, furnish
 
 READY: Final = re.compile(r"^worker \S+ is ready$", re.MULTILINE)
@@ -32,38 +32,6 @@ class Used:
 
     cpu_s: float
     memory_mb: float
-
-
-@contextmanager
-def doubles(place: Place) -> Iterator[SandboxControl]:
-    """The vendors' doubles, for as long as the block lasts."""
-    with (
-        process(
-            "-m",
-            "evals.bench.doubles",
-            str(place.config_path),
-            str(place.doubles_port),
-            config=None,
-            log=place.settings.data_dir / "doubles.log",
-            answers=lambda: is_listening(place.doubles_port),
-        ),
-        SandboxControl(place.doubles_url) as control,
-    ):
-        yield control
-
-
-@contextmanager
-def web(place: Place) -> Iterator[None]:
-    """The web process, for as long as the block lasts."""
-    with process(
-        "-m",
-        "app.main",
-        "serve",
-        config=place.config_path,
-        log=place.settings.data_dir / "web.log",
-        answers=lambda: is_listening(place.web_port),
-    ):
-        yield
 
 
 @contextmanager

@@ -34,8 +34,8 @@ from app.measures.keeping import fold_all
 from app.runtime import open_advancer
 from app.settings import machine_clock
 from connectors.sandbox.control import SandboxControl
-from evals.bench.floor import asked, doubles, web
-from evals.bench.place import TENANT, Place, opened_place
+from evals.bench.floor import asked
+from evals.bench.place import TENANT, Place, doubles, opened_place, web
 from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from evals.bench.run import prepared

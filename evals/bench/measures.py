@@ -21,7 +21,7 @@ from app.identity.roles import Role
 from app.measures.days import keep_all_days
 from app.measures.keeping import fold_all
 from app.settings import machine_clock
-from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.place import TENANT, Place, opened_place, web
 from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from evals.measures_check.comparison import fill
@@ -43,14 +43,7 @@ def measures(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     runs, asked = (100, 4) if is_quick else (2_000, 20)
     with opened_place() as place:
         token = asyncio.run(_filled(place, runs, say))
-        with process(
-            "-m",
-            "app.main",
-            "serve",
-            config=place.config_path,
-            log=place.settings.data_dir / "web.log",
-            answers=lambda: is_listening(place.web_port),
-        ):
+        with web(place):
             return asyncio.run(_measured(place, token, runs * COPIES, asked, say))
 
 

@@ -18,7 +18,7 @@ from app.runtime import open_advancer
 from app.sandboxed import CLAUDE_KEY
 from app.settings import ModelSettings, Provider
 from connectors.sandbox.control import SandboxControl
-from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.place import TENANT, Place, doubles, opened_place
 from evals.bench.rows import Row, Sample
 from evals.bench.run import prepared
 
@@ -52,14 +52,8 @@ _BY_ROLE: Final = text(
 
 def model_cost(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Calls, tokens and dollars of a resolved ticket with Claude."""
-    with opened_place() as place:
-        log = place.settings.data_dir / "doubles.log"
-        arguments = ("-m", "evals.bench.doubles", str(place.config_path), str(place.doubles_port))
-        with (
-            process(*arguments, config=None, log=log, answers=lambda: is_listening(place.doubles_port)),
-            SandboxControl(place.doubles_url) as control,
-        ):
-            return asyncio.run(_measure(place, control, 3 if is_quick else 20, say))
+    with opened_place() as place, doubles(place) as control:
+        return asyncio.run(_measure(place, control, 3 if is_quick else 20, say))
 
 
 async def _measure(place: Place, control: SandboxControl, tickets: int, say: Callable[[str], None]) -> list[Row]:

@@ -19,7 +19,7 @@ from app.db import Database
 from app.identity.roles import Role
 from app.settings import machine_clock
 from evals.bench.panel_runs import fill, furnish
-from evals.bench.place import TENANT, Place, cpu_s, is_listening, opened_place, process, web_process
+from evals.bench.place import TENANT, Place, cpu_s, opened_place, web, web_process
 from evals.bench.reader import reading, signed_in_reader
 from evals.bench.rows import Row, Sample, percentile
 from graph.audit.log import append
@@ -42,14 +42,7 @@ def panel(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     runs, rounds = (1_000, 2) if is_quick else (10_000, 5)
     with opened_place() as place:
         token = asyncio.run(_filled(place, runs, say))
-        with process(
-            "-m",
-            "app.main",
-            "serve",
-            config=place.config_path,
-            log=place.settings.data_dir / "web.log",
-            answers=lambda: is_listening(place.web_port),
-        ):
+        with web(place):
             return asyncio.run(_measured(place, token, runs, rounds, say))
 
 

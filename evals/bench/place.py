@@ -23,6 +23,7 @@ import psycopg
 
 from app.settings import CONFIG_VARIABLE, Settings
 from app.storage import Storage, open_storage
+from connectors.sandbox.control import SandboxControl
 
 TENANT: Final = "bench"
 BARE_DATABASE: Final = "bare"
@@ -123,6 +124,38 @@ def cpu_s() -> float:
     """Seconds of a core that the web process has used; they say what a page costs, however busy the machine is."""
     used = web_process().cpu_times()
     return float(used.user + used.system)
+
+
+@contextmanager
+def web(place: Place, *, answers: Callable[[], bool] | None = None) -> Iterator[None]:
+    """The web process, for as long as the block lasts. It is ready when it listens, or when `answers` says so."""
+    with process(
+        "-m",
+        "app.main",
+        "serve",
+        config=place.config_path,
+        log=place.settings.data_dir / "web.log",
+        answers=answers or (lambda: is_listening(place.web_port)),
+    ):
+        yield
+
+
+@contextmanager
+def doubles(place: Place) -> Iterator[SandboxControl]:
+    """The vendors' doubles, for as long as the block lasts."""
+    with (
+        process(
+            "-m",
+            "evals.bench.doubles",
+            str(place.config_path),
+            str(place.doubles_port),
+            config=None,
+            log=place.settings.data_dir / "doubles.log",
+            answers=lambda: is_listening(place.doubles_port),
+        ),
+        SandboxControl(place.doubles_url) as control,
+    ):
+        yield control
 
 
 def is_listening(port: int) -> bool:

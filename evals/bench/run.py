@@ -26,7 +26,7 @@ from connectors.sandbox.control import SandboxControl
 from connectors.sandbox.world.model import Setting
 from connectors.sandbox.world.reading import read_yaml
 from evals.bench.bare_graph import bare_graph
-from evals.bench.place import TENANT, Place, is_listening, opened_place, process
+from evals.bench.place import TENANT, Place, doubles, opened_place
 from evals.bench.rows import Row, Sample
 from graph.build import build
 from graph.intake.receive import Arrival, receive
@@ -200,14 +200,8 @@ class Bench:
 def run(*, is_quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Runs a second, beside those of the bare graph."""
     rounds, runs = (2, 4) if is_quick else (7, 12)
-    with opened_place() as place:
-        log = place.settings.data_dir / "doubles.log"
-        arguments = ("-m", "evals.bench.doubles", str(place.config_path), str(place.doubles_port))
-        with (
-            process(*arguments, config=None, log=log, answers=lambda: is_listening(place.doubles_port)),
-            SandboxControl(place.doubles_url) as control,
-        ):
-            return asyncio.run(_measure(place, control, rounds, runs, say))
+    with opened_place() as place, doubles(place) as control:
+        return asyncio.run(_measure(place, control, rounds, runs, say))
 
 
 async def _measure(

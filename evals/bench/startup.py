@@ -20,7 +20,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from evals.bench.place import LOOPBACK, Place, opened_place, process
+from evals.bench.place import LOOPBACK, Place, opened_place, web
 from evals.bench.rows import Row, Sample
 
 HELP_GOAL_S: Final = 0.5
@@ -72,14 +72,7 @@ def _children_cpu_s() -> float:
 
 def _served(place: Place) -> float:
     started = time.perf_counter()
-    with process(
-        "-m",
-        "app.main",
-        "serve",
-        config=place.config_path,
-        log=place.settings.data_dir / "web.log",
-        answers=lambda: _is_well(place.web_port),
-    ):
+    with web(place, answers=lambda: _is_well(place.web_port)):
         return time.perf_counter() - started
 
 

@@ -15,8 +15,8 @@ from typing import Final
 from app.db import Database
 from app.runtime import open_advancer
 from connectors.sandbox.control import SandboxControl
-from evals.bench.floor import asked, doubles
-from evals.bench.place import TENANT, Place, opened_place
+from evals.bench.floor import asked
+from evals.bench.place import TENANT, Place, doubles, opened_place
 from evals.bench.rows import Row, Sample
 from evals.bench.run import Bench, prepared
 from graph.breakers.trips import reset, trip

@@ -17,8 +17,8 @@ from app.ambient import new_id
 from app.db import Database
 from app.settings import machine_clock
 from connectors.sandbox.control import SandboxControl
-from evals.bench.floor import asked, doubles, furnished, tickets, until, used, workers
-from evals.bench.place import TENANT, Place, opened_place
+from evals.bench.floor import asked, furnished, tickets, until, used, workers
+from evals.bench.place import TENANT, Place, doubles, opened_place
 from evals.bench.rows import Row, Sample
 from graph.intake.receive import Arrival, receive
 from graph.intake.recognise import SWEPT
