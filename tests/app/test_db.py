@@ -152,6 +152,18 @@ async def test_sessions_go_on_after_the_server_ended_every_connection(database: 
     assert await asyncio.gather(*(titles(database, "first") for _ in range(3))) == [[], [], []]
 
 
+async def test_checkpoints_go_on_after_the_server_ended_every_connection(database: Database, admin_url: str) -> None:
+    saver = AsyncPostgresSaver(await database.checkpoint_pool("first"))
+    assert await saver.aget_tuple({"configurable": {"thread_id": "first:1"}}) is None
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        ended = admin.execute(
+            """SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        ).fetchone()
+    assert ended != (0,)
+    assert await saver.aget_tuple({"configurable": {"thread_id": "first:1"}}) is None
+
+
 async def test_a_database_that_is_gone_is_one_clear_line(server_url_of_nothing: str) -> None:
     database = Database(server_url_of_nothing)
     with pytest.raises(DatabaseError, match="does not exist"):

@@ -12,6 +12,7 @@ from app.db import Database
 from graph.models.embedding import Embedder, load_embedder
 from graph.models.gateway import Gateway
 from graph.models.local.model import load_local_model
+from tests.journeys.blocking import watched
 from tests.journeys.shop import Mind, Shop, opened
 
 
@@ -29,4 +30,6 @@ async def shop(
 ) -> AsyncIterator[Shop]:
     monkeypatch.setenv("COUNTERSIGN_DATA_DIR", str(tmp_path))
     async with opened(mind, database, database_url, tmp_path) as ready:
-        yield ready
+        with watched() as found:
+            yield ready
+    assert not found, "an event loop was held up:\n" + "\n".join(found)
