@@ -39,7 +39,7 @@ async def test_runs_are_repeated_with_all_they_have_and_then_emptied(
             session.add(run)
             await session.flush()
             vault = Vault({"k": b"m" * 32}, "k")
-            await store(session, vault, run=run, kind="draft", value={"to": "x" * 400}, now=NOW, new_id=new_id)
+            await store(session, vault, run=run, values={"draft": {"to": "x" * 400}}, now=NOW, new_id=new_id)
             await append(session, tenant_id=tenant, at=NOW, kind="run.ended", actor="agent", new_id=new_id)
     found = await work(database_url, admin_url, tenant, 40)
     assert (found["played_runs"], found["runs"], found["emptied_runs"]) == (4, 44, 30)
