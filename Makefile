@@ -13,8 +13,9 @@ help: ## Say what there is
 demo: $(VENV)/.installed ## Boot everything on this machine, fire tickets, show what became of them
 	$(BIN)/countersign demo
 
+# Two workers a core: a test waits for the database, a browser or a vendor's double as long as it computes.
 test: $(VENV)/.installed-dev ## Run the tests on a real PostgreSQL
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * os.cpu_count())')
 
 check: $(VENV)/.installed-dev ## Style, types and the direction of imports
 	$(BIN)/ruff check .

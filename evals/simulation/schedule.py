@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 PATIENCE_S: Final = 30.0
 LOOK_S: Final = 0.02
-_NOT_OURS: Final = ("Composed", "show ", "select pg_catalog.version", "select current_schema", "SELECT set_config")
+_NOT_OURS: Final = ("Composed", "show ", "select pg_catalog.version", "select current_schema", "BEGIN; SET LOCAL")
 """What a driver asks on a new connection, and the naming of the tenant: no state is in it."""
 
 

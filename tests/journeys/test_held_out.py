@@ -53,7 +53,7 @@ async def test_a_held_out_ticket_is_left_to_people_and_compared(shop: Shop) -> N
     assert (measures.held_out.requests, measures.held_out.covered, measures.whole.sums["runs"]) == (1, 1, 0)
     waited = measures.held_out.figures()["time_to_resolution"]
     assert isinstance(waited, Measured)
-    assert 41 * 60 <= waited.value <= 42 * 60, told
+    assert 41 * 60 - 1 <= waited.value <= 42 * 60, told  # Zendesk tells whole seconds
     await shop.balanced()
 
 
