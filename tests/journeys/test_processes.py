@@ -112,7 +112,7 @@ async def test_a_killed_workers_run_is_finished_by_another_with_one_refund(shop:
     assert await shop.outcome(ticket) == ("resolved", None)
     await asyncio.to_thread(
         lambda: shop.runtime.tenant(shop.tenant).zendesk.bot_user_id
-    )  # other processes did the work
+    )
     assert len(shop.said(ticket, public=True)) == 1
     assert (await shop.rows("SELECT count(*) AS n FROM run"))[0]["n"] == 1
     await shop.balanced()
