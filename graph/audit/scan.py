@@ -28,12 +28,16 @@ _LEAF: Final = """
            ',"run_id":', coalesce(to_json(run_id)::text, 'null'), ',"seq":', seq,
            ',"tenant_id":', to_json(tenant_id), ',"ticket_id":', coalesce(to_json(ticket_id)::text, 'null'), ',"v":1}')
 """
-_QUOTED: Final = ("actor", "event_id", "kind", "run_id", "ticket_id")
+_WORDS: Final = ("actor", "event_id", "kind")
+_MAYBE: Final = ("run_id", "ticket_id")
+_ABSENT_VALUE: Final = r"E'\x01'"
+"""In SQL: stands where a value must not be missing, and is one that no leaf has. So each event is at least a line."""
 _LINES: Final = {
-    "at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
-    "body": "body::text",
-    "commitments": "commitments::text",
-    **{name: f"""coalesce('"' || {name} || '"', 'null')""" for name in _QUOTED},
+    "at": f"""coalesce(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), {_ABSENT_VALUE})""",
+    "body": f"coalesce(body::text, {_ABSENT_VALUE})",
+    "commitments": f"coalesce(commitments::text, {_ABSENT_VALUE})",
+    **{name: f"coalesce({name}, {_ABSENT_VALUE})" for name in _WORDS},
+    **{name: f"""coalesce('"' || {name} || '"', 'null')""" for name in _MAYBE},
 }
 _COLUMNS: Final = ", ".join(
     f"convert_to(string_agg({spelled}, E'\\n' ORDER BY seq), 'UTF8') AS {name}" for name, spelled in _LINES.items()
@@ -102,18 +106,22 @@ async def scan(session: AsyncSession, tenant_id: str, first: int, end: int) -> l
 
 def _digests(tenant: bytes, numbers: range, columns: Sequence[bytes | None]) -> tuple[bytes, ...] | None:
     """The hash of each leaf of a block; None where a column has not a line for each of them, or one wants an escape."""
-    lines = {name: column.split(b"\n") if column else [] for name, column in zip(_LINES, columns, strict=True)}
+    whole = {name: column or b"" for name, column in zip(_LINES, columns, strict=True)}
+    lines = {name: column.split(b"\n") if column else [] for name, column in whole.items()}
     if any(len(column) != len(numbers) for column in lines.values()):
         return None
-    quoted = b"\n".join(b"\n".join(lines[name]) for name in _QUOTED)
-    values = len(_QUOTED) * len(numbers) - sum(lines[name].count(b"null") for name in _QUOTED)
-    if quoted.count(b'"') != 2 * values or b"\\" in quoted or len(quoted.translate(None, _CONTROL)) != len(quoted):
+    words = b"\n".join([whole[name] for name in _WORDS])
+    maybe = b"\n".join([whole[name] for name in _MAYBE])
+    quotes = 2 * (len(_MAYBE) * len(numbers) - sum(lines[name].count(b"null") for name in _MAYBE))
+    spelled = words + maybe
+    if b'"' in words or maybe.count(b'"') != quotes or b"\\" in spelled:
+        return None
+    if len(spelled.translate(None, _CONTROL)) != len(spelled):
         return None
     # The fields in the order of RFC 8785.
     leaf = (
-        b'\0{"actor":%b,"at":"%bZ","body":%b,"commitments":%b,"event_id":%b,"kind":%b,"run_id":%b,"seq":%d,"tenant_id":'
-        + tenant.replace(b"%", b"%%")
-        + b',"ticket_id":%b,"v":1}'
+        b'\0{"actor":"%b","at":"%bZ","body":%b,"commitments":%b,"event_id":"%b","kind":"%b","run_id":%b,"seq":%d,'
+        b'"tenant_id":' + tenant.replace(b"%", b"%%") + b',"ticket_id":%b,"v":1}'
     )
     order = ("actor", "at", "body", "commitments", "event_id", "kind", "run_id")
     fields = zip(*(lines[name] for name in order), numbers, lines["ticket_id"], strict=True)

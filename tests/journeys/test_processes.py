@@ -110,9 +110,7 @@ async def test_a_killed_workers_run_is_finished_by_another_with_one_refund(shop:
         await until("the run has ended", finished)
     assert shop.refunds() == [("second", 2490, "usd")]
     assert await shop.outcome(ticket) == ("resolved", None)
-    await asyncio.to_thread(
-        lambda: shop.runtime.tenant(shop.tenant).zendesk.bot_user_id
-    )
+    await asyncio.to_thread(lambda: shop.runtime.tenant(shop.tenant).zendesk.bot_user_id)
     assert len(shop.said(ticket, public=True)) == 1
     assert (await shop.rows("SELECT count(*) AS n FROM run"))[0]["n"] == 1
     await shop.balanced()

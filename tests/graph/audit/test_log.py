@@ -220,6 +220,24 @@ async def test_swapped_events_are_found(database: Database, tenant: str, admin_u
         assert (await verify(session, tenant)).broken == (Broken(0, "altered"), Broken(1, "altered"))
 
 
+@pytest.mark.parametrize("column", ["actor", "event_id", "kind"])
+async def test_a_value_that_moves_to_the_next_event_is_found(
+    database: Database, tenant: str, admin_url: str, column: str
+) -> None:
+    async with database.tenant(tenant) as session:
+        await append_all(session, tenant, [_event(number) for number in range(3)])
+    with psycopg.connect(admin_url) as admin:  # the owner may take any constraint away
+        for statement in (
+            f"ALTER TABLE audit_event ALTER {column} DROP NOT NULL",
+            f"""UPDATE audit_event AS moved SET {column} = concat(kept.{column}, E'\\n', moved.{column})
+                  FROM audit_event AS kept WHERE kept.seq = 0 AND moved.seq = 1""",
+            f"UPDATE audit_event SET {column} = NULL WHERE seq = 0",
+        ):
+            admin.execute(statement.encode())
+    async with database.tenant(tenant) as session:
+        assert (await verify(session, tenant)).broken == (Broken(0, "altered"), Broken(1, "altered"))
+
+
 async def test_an_empty_log_holds(database: Database, tenant: str) -> None:
     async with database.tenant(tenant) as session:
         assert (await verify(session, tenant)).holds
