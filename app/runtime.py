@@ -179,7 +179,8 @@ async def open_advancer(
         raise SettingsError(["no tenant is configured; see docs/settings.md, or run `countersign demo`"])
     now = business_clock(settings)
     tenants = {name: tenant_of(name, tenant, now, settings.environment) for name, tenant in settings.tenants.items()}
-    embedder = embedder or load_embedder(threads=settings.models.threads)
+    # One, where nothing is said: workers are added by the process, and threads of several would fight for the cores.
+    embedder = embedder or load_embedder(threads=settings.models.threads or 1)
     database = Database(storage.app_url, pool_size=pool_size)
     try:
         savers = await _savers(database, tenants)

@@ -144,7 +144,12 @@ class ModelSettings(BaseModel):
         description="folder of further prompts, NAME.md, which a policy may name",
         examples=["/etc/countersign/prompts"],
     )
-    threads: int | None = Field(default=None, ge=1, le=64, description="cores the local model may use; none means all")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="cores the local model may use; none means one in a worker and all in a command",
+    )
     reranker: Path | None = Field(
         default=None,
         description="folder of a cross-encoder that puts found sections in order; none leaves the order of the search",
